@@ -1,0 +1,136 @@
+"""Bytes: what a set may cost, what its parts cost, how many items fit. torch-free.
+
+The cap is on the whole set. Payload never passes it; side information (masks, scales, a step size, soft labels) may pass it
+by at most 2 % where it alone would push the last item out (DESIGN.md §5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, prod
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ddbench.errors import BudgetError
+
+FLOAT32_BYTES = 4
+SIDE_ALLOWANCE = 0.02
+
+
+class Budget(BaseModel):
+    """Bytes a class, in one of three forms: `ipc: n` float32 signals, `bytes_per_class: N`, or `fraction: r` of the training set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ipc: float | None = Field(None, gt=0, description="Bytes of this many float32 signals a class (the paper's rule).")
+    bytes_per_class: int | None = Field(None, gt=0, description="Bytes a class.")
+    fraction: float | None = Field(None, gt=0, le=1, description="Share of the training set's bytes as it is stored.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Budget:
+        given = [n for n in ("ipc", "bytes_per_class", "fraction") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a budget has one of ipc, bytes_per_class, fraction; this one has {', '.join(given) or 'none'}"
+            )
+        return self
+
+    def cap_bytes(self, shape: tuple[int, ...], n_classes: int, train_bytes: int) -> int:
+        """Bytes of the whole set: `shape` is the signal's, `train_bytes` the training set's as stored."""
+        if self.ipc is not None:
+            return floor(self.ipc * prod(shape) * FLOAT32_BYTES) * n_classes
+        if self.bytes_per_class is not None:
+            return self.bytes_per_class * n_classes
+        assert self.fraction is not None
+        return floor(self.fraction * train_bytes)
+
+    def __str__(self) -> str:
+        if self.ipc is not None:
+            return f"{self.ipc:g} ipc"
+        return f"{self.bytes_per_class} B/class" if self.bytes_per_class else f"{self.fraction:g} of train"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bytes of a set's parts: a row of each scope, split into payload and side information."""
+
+    item: int
+    item_side: int = 0
+    per_class: int = 0
+    per_class_side: int = 0
+    per_set: int = 0
+    per_set_side: int = 0
+
+    def total(self, items: int, n_classes: int) -> int:
+        """Bytes of a set with `items` items in all."""
+        return (
+            self.payload(items, n_classes)
+            + items * self.item_side
+            + n_classes * self.per_class_side
+            + self.per_set_side
+        )
+
+    def payload(self, items: int, n_classes: int) -> int:
+        return items * self.item + n_classes * self.per_class + self.per_set
+
+
+def fits(cost: Cost, items: int, n_classes: int, cap_bytes: int) -> bool:
+    """Whether a set of `items` items keeps the cap: payload within it, everything within it plus the side allowance."""
+    return cost.payload(items, n_classes) <= cap_bytes and cost.total(items, n_classes) <= allowed_with_side(cap_bytes)
+
+
+def allowed_with_side(cap_bytes: int) -> int:
+    return floor(cap_bytes * (1 + SIDE_ALLOWANCE))
+
+
+def slots(cost: Cost, n_classes: int, cap_bytes: int) -> int:
+    """Items a class: the most such that one more of every class would not fit.
+
+    Raises: BudgetError where not even one item a class fits.
+    """
+    K = n_classes
+    spare = cap_bytes - K * cost.per_class - cost.per_set
+    spare_all = allowed_with_side(cap_bytes) - cost.total(0, K)
+    n = min(spare // (K * cost.item) if cost.item else spare_all, spare_all // (K * (cost.item + cost.item_side) or 1))
+    if n < 1:
+        need = cost.total(K, K)
+        raise BudgetError(
+            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item: one item a class needs {need} bytes "
+            f"({cost.item + cost.item_side} an item, {cost.per_class + cost.per_class_side} more a class, "
+            f"{cost.per_set + cost.per_set_side} for the set). Give at least {-(-need // K)} bytes a class."
+        )
+    return n
+
+
+def pack(sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> list[int]:
+    """How many items of each class fit when sizes vary: classes in turn, each taking its next item in draw order.
+
+    `sizes[k]` are the payload bytes of class k's items in that order, on top of `cost.item`. No item is passed over for a
+    smaller one, so the choice does not lean to items that compress well. Ends when no class's next item fits. Raises: BudgetError where a class stays empty.
+    """
+    K = len(sizes)
+    counts = [0] * K
+    open_classes = set(range(K))
+    varying = 0
+    while open_classes:
+        for k in sorted(open_classes):
+            if counts[k] == len(sizes[k]):
+                open_classes.discard(k)
+                continue
+            size = sizes[k][counts[k]]
+            items = sum(counts) + 1
+            payload = cost.payload(items, K) + varying + size
+            total = cost.total(items, K) + varying + size
+            if payload <= cap_bytes and total <= allowed_with_side(cap_bytes):
+                counts[k] += 1
+                varying += size
+            else:
+                open_classes.discard(k)
+    if min(counts) < 1:
+        raise BudgetError(
+            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {counts.index(0)}: the first "
+            f"items of the classes take {sum(s[0] for s in sizes)} bytes and {cost.total(K, K)} more for the rest. "
+            "Give a larger budget or a stronger compression."
+        )
+    return counts

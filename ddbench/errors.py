@@ -1,0 +1,60 @@
+"""Errors that a user can act on: what was asked, what was found, what to do.
+
+The command line prints their message and exits with `exit_code`; it never shows a traceback for one of these.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DdbenchError(Exception):
+    """Base of every error that is a user's to mend. `exit_code` is what the command line exits with."""
+
+    exit_code = 2
+
+
+class SpecError(DdbenchError):
+    """A suite, a name or an argument is not valid."""
+
+
+class PluginError(DdbenchError):
+    """A plug-in is missing, broken, or breaks its contract."""
+
+
+class BudgetError(DdbenchError):
+    """A storage budget is not valid or holds no item."""
+
+
+class DataError(DdbenchError):
+    """A dataset is missing, truncated or not what it says."""
+
+    exit_code = 3
+
+
+class ArtifactError(DdbenchError):
+    """A distilled set, a checkpoint or a result cannot be read, or says something else than it should."""
+
+    exit_code = 3
+
+
+class RunError(DdbenchError):
+    """A run folder or a machine does not allow what was asked (unwritable, full, no such device)."""
+
+    exit_code = 3
+
+
+class Divergence(DdbenchError):
+    """A loss stopped being finite. The last finite codes are kept by the caller."""
+
+    exit_code = 1
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the near misses of `name` among `known`, else all of them; '' where there are none."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"Known: {', '.join(names)}." if names else ""

@@ -1,0 +1,113 @@
+"""A codec: how an item is stored, and how stored items become the signals that networks are trained on."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from ddbench.interfaces.dataset import Source
+from ddbench.interfaces.leaf import Leaf, Storage
+from ddbench.interfaces.plugin import Plugin, PluginConfig
+from ddbench.interfaces.signal import SignalSpec
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Byte strings of varying length: uint8 `values` and int32 `offsets` `[M + 1]`; row i is values[offsets[i]:offsets[i+1]]."""
+
+    values: Tensor
+    offsets: Tensor
+
+    @classmethod
+    def of(cls, rows: list[bytes]) -> Ragged:
+        offsets = torch.tensor([0, *(len(r) for r in rows)], dtype=torch.int64).cumsum(0).to(torch.int32)
+        return cls(
+            torch.frombuffer(bytearray(b"".join(rows)) or bytearray(1), dtype=torch.uint8)[: offsets[-1]], offsets
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def row(self, i: int) -> bytes:
+        return self.values[int(self.offsets[i]) : int(self.offsets[i + 1])].numpy().tobytes()
+
+    def take(self, index: list[int]) -> Ragged:
+        return Ragged.of([self.row(i) for i in index])
+
+
+Codes = dict[str, Tensor | Ragged]
+"""A stored set's tensors by leaf name. Item leaves `[M, ...]`, class leaves `[K, ...]`, set leaves as they are."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a codec is built for: the signals, the classes, and the room there is."""
+
+    signal: SignalSpec
+    n_classes: int
+    cap_bytes: int
+    """Bytes of the whole set."""
+    storage: Storage = "float32"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Signals `[P, *shape]`, normalised, and for each the row of the stored item it came from, `[P]`."""
+
+    signals: Float[Tensor, "p *shape"]
+    source: Int[Tensor, " p"]
+
+
+class Codec(Plugin):
+    """Stores signals as codes. Stateless: what was fitted or chosen travels in the codes as class and set leaves.
+
+    The signal's way: `x → encode → {item leaves} ∪ {class, set leaves} → decode → x̂`. Codes are float32 while learned;
+    the framework rounds them to the storage type when they are written, charges every leaf and reads them back.
+    """
+
+    differentiable: ClassVar[bool] = True
+    """Whether gradients pass through `decode`; without, only selectors can use the codec."""
+    signals_per_item: int = 1
+    """How many signals one item stores; `encode` takes that many consecutive signals an item."""
+    code_leaf: str | None = None
+    """The item leaf that networks see in code space; None where the codec has no code space (its class leaves leak labels)."""
+    decoder_bytes: int = 0
+    """Bytes of a decoder fitted on other data only: reported, not charged."""
+    decoder_training_data: str = ""
+
+    def __init__(self, config: PluginConfig | None, target: Target) -> None:
+        super().__init__(config)
+        self.target = target
+
+    @abstractmethod
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Every tensor that is stored. At least one has scope `item`."""
+
+    @abstractmethod
+    def encode(self, x: Float[Tensor, "m_s *shape"], y: Int[Tensor, " m_s"], shared: Codes) -> Codes:
+        """Item leaves, `[M, ...]` or ragged, of normalised signals `[M·signals_per_item, *shape]`."""
+
+    @abstractmethod
+    def decode(self, codes: Codes, y: Int[Tensor, " m"], generator: Generator) -> Decoded:
+        """Signals of the M items whose item leaves stand in `codes`; class leaves are whole, to be indexed by `y`.
+
+        Differentiable in every learned leaf where `differentiable`. `generator` is for stochastic decoders only. Every
+        item yields the same number of signals, in any order.
+        """
+
+    def fit(self, train: Source, generator: Generator) -> Codes:
+        """Class and set leaves fitted on the whole training set (charged, since they are stored). Default: none."""
+        return {}
+
+    def begin(self, x: Float[Tensor, "m_s *shape"], y: Int[Tensor, " m_s"], generator: Generator) -> Codes:
+        """Class and set leaves chosen from a row's initial signals, or from constants. Default: none."""
+        return {}
+
+    def code_augmentation(self, strategy: str) -> str:
+        """The part of the dataset's augmentation `strategy` that makes sense on codes; '' for none."""
+        return ""

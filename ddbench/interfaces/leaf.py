@@ -1,0 +1,63 @@
+"""A leaf: one named tensor of a stored set, its scope, its storage type, its price. torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+Scope = Literal["item", "class", "set"]
+Storage = Literal["float32", "float16", "bfloat16", "uint8"]
+
+ITEM_SIZE_BYTES = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2,
+    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1,
+}  # fmt: skip
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+RANGE_BYTES = 8
+"""A row stored as uint8 brings its lowest value and its step, two float32."""
+OFFSET_BYTES = 4
+"""A ragged row brings one int32 offset."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One named tensor of a stored set.
+
+    A tensor of scope `item` has one row an item, of scope `class` one row a class, of scope `set` is one tensor.
+    """
+
+    name: str
+    scope: Scope
+    shape: tuple[int, ...] | None
+    """Shape of one row (of the whole tensor for scope `set`). None: rows are byte strings of varying length (item scope)."""
+    dtype: str = "float32"
+    """Type in memory. A `quantise` leaf is written in the cell's storage type instead."""
+    learned: bool = True
+    """Whether matchers optimise it."""
+    lr_scale: float = 1.0
+    """Factor on the matcher's learning rate, chosen so that a step moves the signal about as far as a pixel's would."""
+    side: bool = False
+    """Side information (masks, scales, step size, soft labels) may exceed the cap by 2 %; payload may not."""
+    quantise: bool = True
+    """Whether the storage type applies (float leaves only)."""
+
+    def stored_dtype(self, storage: Storage) -> str:
+        return storage if self.quantise and self.dtype in FLOATS else self.dtype
+
+    def row_bytes(self, storage: Storage) -> tuple[int, int]:
+        """(tensor bytes, range bytes) of one row; for scope `set` of the whole tensor. Ragged rows: (0, offset)."""
+        if self.shape is None:
+            return 0, OFFSET_BYTES
+        stored = self.stored_dtype(storage)
+        size = prod(self.shape) * ITEM_SIZE_BYTES[stored]
+        return size, RANGE_BYTES * self.range_rows if self.has_ranges(storage) else 0
+
+    def has_ranges(self, storage: Storage) -> bool:
+        """Whether rows are stored as uint8 with a range each."""
+        return self.dtype in FLOATS and self.stored_dtype(storage) == "uint8"
+
+    @property
+    def range_rows(self) -> int:
+        """Ranges that one row needs: one, but a set leaf of two or more dimensions has one for each of its rows."""
+        return self.shape[0] if self.scope == "set" and self.shape is not None and len(self.shape) > 1 else 1

@@ -1,0 +1,28 @@
+"""What every plug-in declares: a version, where it comes from, and its arguments as a pydantic model."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class PluginConfig(BaseModel):
+    """Base of a plug-in's arguments. Each field carries its one line of documentation in `Field(description=...)`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plugin(ABC):
+    """One codec, method, dataset, network or engine, built from its validated arguments.
+
+    `version` changes whenever results would; it is part of every cell's key. `source` names paper and equation.
+    """
+
+    version: ClassVar[str]
+    source: ClassVar[str]
+    Config: ClassVar[type[PluginConfig]] = PluginConfig
+
+    def __init__(self, config: PluginConfig | None = None) -> None:
+        self.config: Any = config if config is not None else self.Config()

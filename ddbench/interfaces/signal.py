@@ -1,0 +1,57 @@
+"""What a signal is: its shape, its normalisation, its raw range. torch-free at import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SignalSpec:
+    """Shape and scale of the signals of a dataset, whatever their modality.
+
+    Students see *normalised* float32 signals, (raw − mean) / std per channel. *raw* means: uint8 / 255 for 8-bit data,
+    else the values as they come.
+    """
+
+    shape: tuple[int, ...]
+    """Channels first: (c, h, w) images, (c, t) series, (d,) table rows (each column is a channel)."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    low: float | None = None
+    """Lowest raw value, None where there is no bound."""
+    high: float | None = None
+    augmentation: str = ""
+    """The dataset's published augmentation, as `ddbench.augment.augment` reads it; '' for none."""
+
+    @property
+    def channels(self) -> int:
+        return self.shape[0]
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Sizes of the axes behind the channels: (h, w), (t,) or ()."""
+        return self.shape[1:]
+
+    def normalise(self, raw: Tensor) -> Tensor:
+        """Float32 normalised signals from uint8 or float raw ones, `[..., *shape]` → `[..., *shape]`."""
+        mean, std = self._constants(raw)
+        values = raw.float() / 255 if raw.dtype.is_floating_point is False else raw.float()
+        return (values - mean) / std
+
+    def denormalise(self, x: Tensor) -> Tensor:
+        """Float raw signals from normalised ones, not clipped."""
+        mean, std = self._constants(x)
+        return x * std + mean
+
+    def _constants(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        import torch
+
+        shape = (self.channels, *(1,) * len(self.extent))
+        return (
+            torch.tensor(self.mean, dtype=torch.float32, device=like.device).reshape(shape),
+            torch.tensor(self.std, dtype=torch.float32, device=like.device).reshape(shape),
+        )

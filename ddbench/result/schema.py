@@ -1,0 +1,130 @@
+"""The result of a cell, schema 1: the versioned, typed record from which every table is made. torch-free."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ddbench.spec.cell import Cell, Column
+
+SCHEMA_VERSION = 1
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0)]
+Status = Literal["ok", "failed", "out_of_memory", "diverged"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StorageReport(_Record):
+    """What the set costs, measured on the written tensors."""
+
+    allowed: Bytes | None = Field(description="Cap on the whole set; null for the ceiling, which is exempt.")
+    used: Bytes = Field(description="Tensor payload of the file, elements × item size, everything counted.")
+    parts: dict[str, Bytes] = Field(description="Bytes by tensor.")
+    side: Bytes = Field(description="Of `used`, side information: masks, ranges, offsets, step size, soft labels.")
+    over_cap: Bytes = Field(description="Bytes over the cap, allowed for side information only (at most 2 %).")
+    decoder: Bytes = Field(description="Decoder fitted on other data only: reported, not charged.")
+    decoder_training_data: str = ""
+    items: tuple[int, ...] = Field(description="Stored items of each class.")
+    signals: tuple[int, ...] = Field(description="Decoded signals of each class.")
+
+
+class StudentRun(_Record):
+    """One student: trained once, tested once, at its last update."""
+
+    column: Column
+    network: str
+    student: int = Field(
+        ge=0, description="Index of the student; equal indices share their random streams across methods."
+    )
+    accuracy: Fraction
+    n_test: int = Field(gt=0)
+    correct: str = Field(description="Per-item correctness in test order: bits, most significant first, base64.")
+    steps: int = Field(ge=0, description="Updates of the student.")
+    samples_seen: int = Field(ge=0)
+    train_loss: float | None = Field(None, description="Mean loss of the last epoch; null where it was not finite.")
+
+
+class Phase(_Record):
+    """A part of the cell's work; seconds add up over interrupted runs."""
+
+    name: str
+    seconds: Seconds
+    host_peak_bytes: Bytes = Field(description="Peak resident memory of the process up to the end of the phase.")
+    device_peak_bytes: Bytes = Field(description="Peak memory allocated on the accelerator in the phase; 0 on the CPU.")
+
+
+class Provenance(_Record):
+    """Where and with what the result was made; not part of the key."""
+
+    ddbench: str
+    python: str
+    packages: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+    plugins: dict[str, str] = Field(description="Package that provided each plug-in, with its version.")
+    platform: str
+    processor: str
+    device: str
+    driver: str | None
+    threads: int
+    started: str = Field(description="UTC, ISO 8601.")
+    finished: str
+
+
+class Failure(_Record):
+    kind: str
+    message: str
+    phase: str
+    traceback: str = ""
+
+
+class Artifact(_Record):
+    file: str = Field(description="File name beside the result.")
+    sha256: str
+
+
+class LossPoint(_Record):
+    step: int
+    loss: float
+
+
+class Result(_Record):
+    """One run of one cell. Its identity is `key` + `run_id`: results of one key are replications."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    key: str = Field(pattern="^[0-9a-f]{64}$")
+    run_id: str
+    status: Status
+    cell: Cell
+    bytes: StorageReport | None
+    runs: tuple[StudentRun, ...]
+    losses: tuple[LossPoint, ...] = Field((), description="Matching loss along the way, thinned.")
+    phases: tuple[Phase, ...]
+    artifact: Artifact | None
+    notes: tuple[str, ...] = Field(
+        (), description="What a reader must know: rounding, side information over the cap, …"
+    )
+    provenance: Provenance
+    error: Failure | None = None
+
+
+def pack_bits(correct: list[bool]) -> str:
+    """Bits, most significant first, padded with zeros to whole bytes, base64."""
+    padded = [*correct, *[False] * (-len(correct) % 8)]
+    whole = bytes(int("".join("1" if b else "0" for b in padded[i : i + 8]), 2) for i in range(0, len(padded), 8))
+    return base64.b64encode(whole).decode()
+
+
+def unpack_bits(text: str, n: int) -> list[bool]:
+    """The first n bits of `pack_bits`. Raises: ValueError where there are fewer."""
+    whole = base64.b64decode(text, validate=True)
+    if len(whole) != -(-n // 8):
+        raise ValueError(f"{n} bits need {-(-n // 8)} bytes, found {len(whole)}")
+    return [bool(byte >> (7 - i) & 1) for byte in whole for i in range(8)][:n]

@@ -1,0 +1,106 @@
+"""A cell: one codec × method × match space × dataset × budget × seed, with everything that decides its outcome. torch-free."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from ddbench.budget import Budget
+from ddbench.canonical import digest
+from ddbench.interfaces.leaf import Storage
+
+Column = Literal["equal_steps", "equal_epochs"]
+SEMANTICS = "1"
+"""Changes whenever the framework itself would compute another result from the same cell."""
+
+
+class Choice(BaseModel):
+    """A plug-in by name, with its arguments, all of them spelled out once the suite is expanded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    args: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Training(BaseModel):
+    """How one student is trained (protocols.md §5.1)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: PositiveInt = Field(1000, description="E: passes over the reference set (see `columns`).")
+    batch: PositiveInt = Field(256, description="Largest batch.")
+    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="Optimiser of the student.")
+    lr: float = Field(0.01, gt=0, description="Learning rate.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum (SGD).")
+    weight_decay: float = Field(5e-4, ge=0, description="Weight decay.")
+    schedule: Literal["step", "cosine", "constant"] = Field(
+        "step", description="step: ×0.1 at half the updates, momentum reset (the field's rule); cosine; constant."
+    )
+    augment: Literal["dataset", "none"] = Field(
+        "dataset", description="The dataset's augmentation, drawn a sample, or none."
+    )
+
+
+class EvaluationProtocol(Training):
+    """Students on a distilled set: how many, which networks, which columns, and what they are scored on."""
+
+    name: str = Field("dm", description="Name of the protocol, shown beside every figure.")
+    students: PositiveInt = Field(5, description="Fresh students of each network.")
+    networks: tuple[Choice, ...] = Field((Choice(name="auto"),), min_length=1, description="Student architectures.")
+    columns: tuple[Column, ...] = Field(
+        ("equal_steps", "equal_epochs"),
+        min_length=1,
+        description="equal_steps: E·⌈K·n₀/B⌉ updates at batch B = min(batch, K·n₀); equal_epochs: E passes over the set.",
+    )
+    evaluate_on: Literal["test", "validation"] = Field(
+        "test", description="validation: hold out 10 % of the training set and never touch the test set (for tuning)."
+    )
+    full: Training | None = Field(None, description="How students train on the whole dataset; default: as above.")
+
+
+class Versions(BaseModel):
+    """What the plug-ins said of themselves when the cell was made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    codec: str
+    method: str
+    network: str
+    students: tuple[str, ...]
+    semantics: str = SEMANTICS
+
+
+class Cell(BaseModel):
+    """The unit of work, of resume, of a result. Its key depends on what determines the outcome and on nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Choice
+    codec: Choice
+    method: Choice
+    space: Literal["code", "signal"]
+    storage: Storage
+    budget: Budget | None
+    """None for the ceiling, which is exempt."""
+    network: Choice
+    """The match network."""
+    protocol: EvaluationProtocol
+    seed: int = Field(ge=0)
+    versions: Versions
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the cell's canonical JSON."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def title(self) -> str:
+        """A short name for people; not unique."""
+        budget = "no budget" if self.budget is None else str(self.budget)
+        return f"{self.dataset} · {budget} · {self.codec} × {self.method} ({self.space}) · seed {self.seed}"
