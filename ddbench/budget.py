@@ -1,7 +1,7 @@
 """Bytes: what a set may cost, what its parts cost, how many items fit. torch-free.
 
-The cap is on the whole set. Payload never passes it; side information (masks, scales, a step size, soft labels) may pass it
-by at most 2 % where it alone would push the last item out (DESIGN.md §5).
+The cap is on the whole set. Payload never passes it; side information (masks, scales, a step size, soft labels) may
+pass it by at most 2 % where it alone would push the last item out (DESIGN.md §5).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ SIDE_ALLOWANCE = 0.02
 
 
 class Budget(BaseModel):
-    """Bytes a class, in one of three forms: `ipc: n` float32 signals, `bytes_per_class: N`, or `fraction: r` of the training set."""
+    """Bytes, as `ipc: n` float32 signals a class, as `bytes_per_class: N`, or as `fraction: r` of the training set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     ipc: float | None = Field(None, gt=0, description="Bytes of this many float32 signals a class (the paper's rule).")
     bytes_per_class: int | None = Field(None, gt=0, description="Bytes a class.")
@@ -96,18 +96,25 @@ def slots(cost: Cost, n_classes: int, cap_bytes: int) -> int:
     if n < 1:
         need = cost.total(K, K)
         raise BudgetError(
-            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item: one item a class needs {need} bytes "
-            f"({cost.item + cost.item_side} an item, {cost.per_class + cost.per_class_side} more a class, "
+            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item: one item a class needs {need} "
+            f"bytes ({cost.item + cost.item_side} an item, {cost.per_class + cost.per_class_side} more a class, "
             f"{cost.per_set + cost.per_set_side} for the set). Give at least {-(-need // K)} bytes a class."
         )
     return n
 
 
+def reference_slots(shape: tuple[int, ...], n_classes: int, cap_bytes: int) -> int:
+    """n₀: items a class of the float32 identity codec at this budget, at least 1; it sets the equal-steps column."""
+    return max(1, cap_bytes // (n_classes * prod(shape) * FLOAT32_BYTES))
+
+
 def pack(sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> list[int]:
     """How many items of each class fit when sizes vary: classes in turn, each taking its next item in draw order.
 
-    `sizes[k]` are the payload bytes of class k's items in that order, on top of `cost.item`. No item is passed over for a
-    smaller one, so the choice does not lean to items that compress well. Ends when no class's next item fits. Raises: BudgetError where a class stays empty.
+    `sizes[k]` are the payload bytes of class k's items in that order, on top of `cost.item`. No item is passed over
+    for a smaller one, so the choice does not lean to items that compress well. Ends when no class's next item fits.
+
+    Raises: BudgetError where a class stays empty.
     """
     K = len(sizes)
     counts = [0] * K
@@ -129,8 +136,8 @@ def pack(sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> list[int
                 open_classes.discard(k)
     if min(counts) < 1:
         raise BudgetError(
-            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {counts.index(0)}: the first "
-            f"items of the classes take {sum(s[0] for s in sizes)} bytes and {cost.total(K, K)} more for the rest. "
+            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {counts.index(0)}: "
+            f"the first items of the classes take {sum(s[0] for s in sizes)} bytes and the rest {cost.total(K, K)}. "
             "Give a larger budget or a stronger compression."
         )
     return counts

@@ -58,7 +58,7 @@ class Data:
 
 
 def load(dataset: Dataset, evaluate_on: Literal["test", "validation"] = "test") -> Data:
-    """The dataset, checked against its card; for `validation` a tenth of the training set is held out and test is dropped.
+    """The dataset, checked against its card; for `validation` a tenth of training is held out and test dropped.
 
     Raises: DataError where the data are missing or not what the card says.
     """

@@ -59,7 +59,7 @@ def entry(kind: Kind, name: str) -> EntryPoint:
 
 
 def load(kind: Kind, name: str) -> type[Any]:
-    """The plug-in class. Raises: PluginError naming package and cause where it is missing, broken or breaks the contract."""
+    """The plug-in class. Raises: PluginError naming package and cause where it is missing or breaks the contract."""
     return _load(kind, name)
 
 
@@ -69,7 +69,7 @@ def _load(kind: Kind, name: str) -> type[Any]:
     where = f"The {kind} {name!r} of {origin(point)} ({point.value})"
     try:
         plugin = point.load()
-    except Exception as error:  # noqa: BLE001  (a plug-in may raise anything while it is imported)
+    except Exception as error:  # a plug-in may raise anything while it is imported
         raise PluginError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
     faults = contract_faults(kind, plugin)
     if faults:
@@ -96,20 +96,33 @@ def contract_faults(kind: Kind, plugin: object) -> list[str]:
     return faults
 
 
-def configure(kind: Kind, name: str, args: dict[str, Any]) -> Any:
-    """The plug-in's validated arguments. Raises: SpecError naming every argument that is wrong."""
+def argument_faults(kind: Kind, name: str, args: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+    """(way to the argument, what is wrong with it) for every argument that the plug-in does not take."""
     model = load(kind, name).Config
     try:
-        return model(**args)
+        model(**args)
     except ValidationError as error:
-        lines = []
-        for e in error.errors():
-            at = ".".join(map(str, e["loc"]))
-            hint = f" {did_you_mean(at, model.model_fields)}" if e["type"] == "extra_forbidden" else ""
-            lines.append(
-                f"argument {at!r}: {e['msg']}{'' if e['type'] == 'extra_forbidden' else f', got {e['input']!r}'}.{hint}"
-            )
-        raise SpecError(f"The {kind} {name!r} does not take these arguments: " + " ".join(lines)) from error
+        return [(e["loc"], _argument_fault(e, model)) for e in error.errors()]
+    return []
+
+
+def _argument_fault(e: Any, model: Any) -> str:
+    at, said = ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")
+    if not at:
+        return f"{said}."
+    if e["type"] == "extra_forbidden":
+        return f"unknown argument {at!r}. {did_you_mean(at, model.model_fields) or 'It takes none.'}"
+    if e["type"] == "missing":
+        return f"argument {at!r} is required."
+    return f"argument {at!r}: {said}, got {e['input']!r}."
+
+
+def configure(kind: Kind, name: str, args: dict[str, Any]) -> Any:
+    """The plug-in's validated arguments. Raises: SpecError naming every argument that is wrong."""
+    faults = argument_faults(kind, name, args)
+    if faults:
+        raise SpecError(f"The {kind} {name!r} does not take these arguments: {' '.join(text for _, text in faults)}")
+    return load(kind, name).Config(**args)
 
 
 def build(kind: Kind, name: str, args: dict[str, Any] | None = None, *more: Any) -> Any:

@@ -1,7 +1,7 @@
 """Random streams named by the coordinates that they may depend on.
 
-A stream has no state between draws that matter: its seed is a hash of its name and coordinates, so a resumed run, another
-process or another order of cells draws the same numbers (DESIGN.md, "Seeds by axis").
+A stream's seed is a hash of its name and coordinates, so a resumed run, another process or another order of cells draws
+the same numbers (DESIGN.md, "Seeds by axis").
 """
 
 from __future__ import annotations

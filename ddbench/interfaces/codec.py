@@ -18,7 +18,7 @@ from ddbench.interfaces.signal import SignalSpec
 
 @dataclass(frozen=True)
 class Ragged:
-    """Byte strings of varying length: uint8 `values` and int32 `offsets` `[M + 1]`; row i is values[offsets[i]:offsets[i+1]]."""
+    """M byte strings: uint8 `values` and int32 `offsets` `[M + 1]`; row i is values[offsets[i]:offsets[i+1]]."""
 
     values: Tensor
     offsets: Tensor
@@ -41,7 +41,11 @@ class Ragged:
 
 
 Codes = dict[str, Tensor | Ragged]
-"""A stored set's tensors by leaf name. Item leaves `[M, ...]`, class leaves `[K, ...]`, set leaves as they are."""
+"""A stored set by leaf name. Item leaves `[M, ...]`, class leaves `[K, ...]`, set leaves as they are."""
+
+
+Tensors = dict[str, Tensor]
+"""Codes without byte strings."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class Codec(Plugin):
     signals_per_item: int = 1
     """How many signals one item stores; `encode` takes that many consecutive signals an item."""
     code_leaf: str | None = None
-    """The item leaf that networks see in code space; None where the codec has no code space (its class leaves leak labels)."""
+    """The item leaf that networks see in code space; None where there is no code space (class leaves leak labels)."""
+    decode_chunk: int | None = None
+    """Items decoded at once while gradients are passed back; None: all. A deep decoder sets it, so memory stays flat."""
     decoder_bytes: int = 0
     """Bytes of a decoder fitted on other data only: reported, not charged."""
     decoder_training_data: str = ""

@@ -30,7 +30,7 @@ class Leaf:
     name: str
     scope: Scope
     shape: tuple[int, ...] | None
-    """Shape of one row (of the whole tensor for scope `set`). None: rows are byte strings of varying length (item scope)."""
+    """Shape of one row (of the whole tensor for scope `set`). None: byte strings of varying length (item scope)."""
     dtype: str = "float32"
     """Type in memory. A `quantise` leaf is written in the cell's storage type instead."""
     learned: bool = True

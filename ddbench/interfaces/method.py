@@ -1,4 +1,4 @@
-"""A method: how the items of a set are found, by learning (Matcher), by picking (Selector), or by taking all (Ceiling)."""
+"""A method: how the items of a set are found: by learning (Matcher), picking (Selector) or taking all (Ceiling)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Generator, Tensor
 
-from ddbench.interfaces.codec import Codes
+from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.leaf import Leaf
 from ddbench.interfaces.network import Classifier
 from ddbench.interfaces.plugin import Plugin, PluginConfig
@@ -73,7 +73,7 @@ class MatchTask(Protocol):
     """The update under way, from 0; every random stream below depends on it."""
 
     def real(self, size: int) -> Float[Tensor, "k b *shape"]:
-        """A fresh batch of real values a class, without replacement: `size` of each class, fewer if the rarest has fewer."""
+        """`size` fresh real values of each class, drawn without replacement; fewer if the rarest class has fewer."""
         ...
 
     def synthetic(self) -> Float[Tensor, "k n *shape"]:
@@ -89,7 +89,7 @@ class MatchTask(Protocol):
         ...
 
     def augment(self, *batches: Float[Tensor, "k b *shape"]) -> tuple[Tensor, ...]:
-        """Siamese augmentation: one draw a class, the same for that class's items in every batch (protocols.md §3.1)."""
+        """Siamese augmentation: one draw a class, shared by that class's items in every batch (protocols.md §3.1)."""
         ...
 
     def generator(self, name: str) -> Generator:
@@ -108,12 +108,12 @@ class MatcherConfig(PluginConfig):
 class Matcher(Method):
     """Learns codes by gradient descent on a matching loss. Its `Config` derives from `MatcherConfig`."""
 
-    def extra_leaves(self, items: int) -> tuple[Leaf, ...]:
+    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
         """Learned leaves of the matcher's own (a step size, soft labels), stored and charged beside the codec's."""
         return ()
 
-    def initial_extra(self, items: int) -> Codes:
-        """First values of `extra_leaves`."""
+    def initial_extra(self, items: int, n_classes: int) -> Tensors:
+        """First values of `extra_leaves` for a set of `items` items in all."""
         return {}
 
     @abstractmethod

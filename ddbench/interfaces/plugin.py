@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 class PluginConfig(BaseModel):
     """Base of a plug-in's arguments. Each field carries its one line of documentation in `Field(description=...)`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Plugin(ABC):

@@ -1,10 +1,10 @@
-"""A cell: one codec × method × match space × dataset × budget × seed, with everything that decides its outcome. torch-free."""
+"""A cell: one codec × method × match space × dataset × budget × seed, and all that decides its outcome. torch-free."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from ddbench.budget import Budget
 from ddbench.canonical import digest
@@ -16,12 +16,35 @@ SEMANTICS = "1"
 
 
 class Choice(BaseModel):
-    """A plug-in by name, with its arguments, all of them spelled out once the suite is expanded."""
+    """A plug-in by name, with its arguments, all of them spelled out once the suite is expanded.
+
+    Written as `dm`, as `{dm: {iterations: 100}}` or as `{name: dm, args: {iterations: 100}}`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str = Field(min_length=1)
     args: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("name"), str):
+            return value if value.get("args", {}) is not None else {**value, "args": {}}
+        if len(value) != 1:
+            name = next(iter(value), "dm")
+            raise ValueError(
+                f"an entry is a name, {{name: {{arguments}}}} or {{name: …, args: …}}; this one has the keys "
+                f"{', '.join(map(str, value)) or 'none'}. If they are arguments, indent them under '{name}:'"
+            )
+        ((name, args),) = value.items()
+        if args is not None and not isinstance(args, dict):
+            raise ValueError(f"the arguments of {name!r} are a mapping; got {args!r}")
+        return {"name": name, "args": args or {}}
 
     def __str__(self) -> str:
         return self.name
@@ -30,7 +53,7 @@ class Choice(BaseModel):
 class Training(BaseModel):
     """How one student is trained (protocols.md §5.1)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: PositiveInt = Field(1000, description="E: passes over the reference set (see `columns`).")
     batch: PositiveInt = Field(256, description="Largest batch.")
@@ -55,12 +78,17 @@ class EvaluationProtocol(Training):
     columns: tuple[Column, ...] = Field(
         ("equal_steps", "equal_epochs"),
         min_length=1,
-        description="equal_steps: E·⌈K·n₀/B⌉ updates at batch B = min(batch, K·n₀); equal_epochs: E passes over the set.",
+        description="equal_steps: E·⌈K·n₀/B⌉ updates at batch B = min(batch, K·n₀); equal_epochs: E passes.",
     )
     evaluate_on: Literal["test", "validation"] = Field(
         "test", description="validation: hold out 10 % of the training set and never touch the test set (for tuning)."
     )
     full: Training | None = Field(None, description="How students train on the whole dataset; default: as above.")
+
+    @field_validator("networks", "columns", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | dict) else value
 
 
 class Versions(BaseModel):

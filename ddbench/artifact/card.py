@@ -1,0 +1,51 @@
+"""The JSON card beside a distilled set's tensors: what they are and how to decode them. Holds nothing learned. torch-free."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ddbench.interfaces.leaf import Scope, Storage
+from ddbench.interfaces.signal import SignalSpec
+from ddbench.spec.cell import Choice
+
+FORMAT_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LeafCard(_Record):
+    """A leaf as it stands in the file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_]+$")
+    scope: Scope
+    shape: tuple[int, ...] | None
+    dtype: str
+    side: bool
+    quantise: bool
+    of_method: bool = Field(False, description="Declared by the matcher (a step size, soft labels), not by the codec.")
+
+
+class Card(_Record):
+    """What a reader needs besides the tensors: the dataset's constants, the codec, the leaves, the classes' counts."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    dataset: str
+    revision: str
+    class_names: tuple[str, ...] = Field(min_length=1)
+    signal: SignalSpec
+    codec: Choice
+    codec_version: str
+    storage: Storage
+    cap_bytes: int = Field(ge=0, description="Bytes that the set was allowed; codecs may shape their leaves by it.")
+    counts: tuple[int, ...] = Field(description="Items of each class; rows stand class by class, so labels cost nothing.")
+    leaves: tuple[LeafCard, ...] = Field(min_length=1)
+    seed: int = Field(ge=0, description="Seed of the cell; names the stream of a stochastic decoder.")
+    sha256: str = Field("", description="Digest of the tensor file.")
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)

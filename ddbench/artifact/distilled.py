@@ -1,0 +1,181 @@
+"""A distilled set: codes with their card, saved to and loaded from `distilled.safetensors` + `distilled.json`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from ddbench import registry, rng
+from ddbench.artifact.card import FORMAT_VERSION, Card, LeafCard
+from ddbench.artifact.rounding import restore_leaf, store_leaf
+from ddbench.errors import ArtifactError
+from ddbench.files import read_json, write_atomic
+from ddbench.interfaces.codec import Codec, Codes, Target
+from ddbench.interfaces.leaf import Leaf
+
+TENSORS, CARD = "distilled.safetensors", "distilled.json"
+
+
+@dataclass(frozen=True)
+class DistilledSet:
+    """What the file holds, in memory: codes as they were stored (rounding included), class by class."""
+
+    card: Card
+    codes: Codes
+    parts: dict[str, int]
+    """Bytes of each tensor of the file."""
+
+    @property
+    def used_bytes(self) -> int:
+        return sum(self.parts.values())
+
+    @property
+    def side_bytes(self) -> int:
+        """Bytes of side information: tensors of side leaves, ranges and offsets."""
+        side = {f"{leaf.scope}/{leaf.name}" for leaf in self.card.leaves if leaf.side}
+        extra = (".range", ".offsets")
+        return sum(n for name, n in self.parts.items() if name.removesuffix(".values") in side or name.endswith(extra))
+
+    @property
+    def labels(self) -> Int[Tensor, " m"]:
+        """Label of each stored item."""
+        return torch.repeat_interleave(torch.arange(self.card.n_classes), torch.tensor(self.card.counts))
+
+    def codec(self) -> Codec:
+        """The codec that the card names. Raises: PluginError, SpecError, ArtifactError where it is not the one that wrote."""
+        card = self.card
+        target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage)
+        codec: Codec = registry.build("codec", card.codec.name, card.codec.args, target)
+        if codec.version != card.codec_version:
+            raise ArtifactError(
+                f"The set was written by version {card.codec_version} of the codec {card.codec.name!r}; version "
+                f"{codec.version} is installed. Install a release that has the former."
+            )
+        return codec
+
+    def decode(self, device: str | torch.device = "cpu") -> tuple[Float[Tensor, "p *shape"], Int[Tensor, " p"]]:
+        """Normalised signals and their labels, as students see them."""
+        codec, labels = self.codec(), self.labels
+        codes = {n: c.to(device) if isinstance(c, Tensor) else c for n, c in self.codes.items()}
+        with torch.no_grad():
+            decoded = codec.decode(codes, labels.to(device), rng.generator("decode", seed=self.card.seed))
+        shape = tuple(decoded.signals.shape[1:])
+        if shape != self.card.signal.shape or not bool(decoded.signals.isfinite().all()):
+            raise ArtifactError(f"The set decodes to signals of shape {shape} that are not {self.card.signal.shape} or finite.")
+        return decoded.signals.float(), labels[decoded.source.cpu()].to(device)
+
+
+def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCard, ...]:
+    return tuple(
+        LeafCard(name=x.name, scope=x.scope, shape=x.shape, dtype=x.dtype, side=x.side, quantise=x.quantise, of_method=of_method)
+        for x in leaves
+    )
+
+
+def leaf_of(card: LeafCard) -> Leaf:
+    return Leaf(card.name, card.scope, card.shape, card.dtype, side=card.side, quantise=card.quantise)
+
+
+def save(folder: Path, card: Card, codes: Codes) -> Card:
+    """Writes tensors, then the card with their digest; a reader never takes half a set for whole. Returns the card written.
+
+    Raises: ArtifactError for codes that do not match the card's leaves; RunError where the folder cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    for leaf in map(leaf_of, card.leaves):
+        if leaf.name not in codes:
+            raise ArtifactError(f"The codes lack the leaf {leaf.name!r} that the codec declares.")
+        _check_rows(card, leaf, codes[leaf.name])
+        tensors |= store_leaf(leaf, codes[leaf.name], card.storage)
+    data = save_tensors(tensors)
+    card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    write_atomic(folder / TENSORS, data)
+    write_atomic(folder / CARD, card.model_dump_json(indent=1))
+    return card
+
+
+def load(path: Path) -> DistilledSet:
+    """The set in a folder, or at the path of its tensor file. Raises: ArtifactError naming the file and what is wrong."""
+    folder = path if path.is_dir() else path.parent
+    card = _read_card(folder / CARD)
+    file = folder / TENSORS
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"Cannot read {file}: {error.strerror}.") from error
+    if hashlib.sha256(data).hexdigest() != card.sha256:
+        raise ArtifactError(f"{file} does not have the digest that its card names: it was changed or damaged.")
+    try:
+        tensors = load_tensors(data)
+    except (SafetensorError, ValueError) as error:
+        raise ArtifactError(f"{file} is not a safetensors file: {error}.") from error
+    codes: Codes = {}
+    expected: set[str] = set()
+    for leaf in map(leaf_of, card.leaves):
+        expected |= _check_stored(file, card, leaf, tensors)
+        codes[leaf.name] = restore_leaf(leaf, tensors, card.storage)
+    if unknown := set(tensors) - expected:
+        raise ArtifactError(f"{file} holds tensors that its card does not name: {', '.join(sorted(unknown))}.")
+    return DistilledSet(card, codes, {n: t.numel() * t.element_size() for n, t in sorted(tensors.items())})
+
+
+def _read_card(path: Path) -> Card:
+    raw = read_json(path)
+    version = raw.get("format_version") if isinstance(raw, dict) else None
+    if version != FORMAT_VERSION:
+        raise ArtifactError(f"{path} is a card of format {version!r}; this ddbench reads {FORMAT_VERSION}.")
+    try:
+        card = Card.model_validate(raw)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ArtifactError(f"{path} is not a valid card: {faults}.") from error
+    if len(card.counts) != card.n_classes or min(card.counts) < 0:
+        raise ArtifactError(f"{path} counts items for {len(card.counts)} of {card.n_classes} classes.")
+    return card
+
+
+def _shape_in_file(card: Card, leaf: Leaf) -> tuple[int, ...]:
+    assert leaf.shape is not None
+    rows = {"item": (sum(card.counts),), "class": (card.n_classes,), "set": ()}[leaf.scope]
+    return (*rows, *leaf.shape)
+
+
+def _check_rows(card: Card, leaf: Leaf, value: object) -> None:
+    found = tuple(value.shape) if isinstance(value, Tensor) else len(value) if value is not None else None  # pyright: ignore[reportArgumentType]
+    wanted = sum(card.counts) if leaf.shape is None else _shape_in_file(card, leaf)
+    if found != wanted:
+        raise ArtifactError(f"The leaf {leaf.name!r} should have shape {wanted}; found {found}.")
+
+
+def _check_stored(file: Path, card: Card, leaf: Leaf, tensors: dict[str, Tensor]) -> set[str]:
+    """Names of the leaf's tensors, each checked for presence, type and shape."""
+    name = f"{leaf.scope}/{leaf.name}"
+    stored = leaf.stored_dtype(card.storage)
+    if leaf.shape is None:
+        wanted = {f"{name}.values": ("uint8", None), f"{name}.offsets": ("int32", (sum(card.counts) + 1,))}
+    else:
+        shape = _shape_in_file(card, leaf)
+        wanted = {name: (stored, shape)}
+        if leaf.has_ranges(card.storage):
+            wanted[f"{name}.range"] = ("float32", (leaf.range_rows if leaf.scope == "set" else shape[0], 2))
+    for part, (dtype, shape) in wanted.items():
+        tensor = tensors.get(part)
+        found = None if tensor is None else (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+        if found is None or found[0] != dtype or (shape is not None and found[1] != shape):
+            raise ArtifactError(f"{file} should hold {part!r} as {dtype} {shape or ''}; found {found or 'nothing'}.")
+    if leaf.shape is None:
+        offsets = tensors[f"{name}.offsets"]
+        values = tensors[f"{name}.values"]
+        if int(offsets[0]) != 0 or bool((offsets.diff() < 0).any()) or values.dim() != 1 or int(offsets[-1]) != len(values):
+            raise ArtifactError(f"{file}: the offsets of {name!r} do not cut its {len(values)} bytes.")
+    return set(wanted)

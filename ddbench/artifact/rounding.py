@@ -1,0 +1,60 @@
+"""How leaves become stored tensors and back: float types by rounding, uint8 by a range a row, byte strings by offsets."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ddbench.errors import ArtifactError
+from ddbench.interfaces.codec import Ragged
+from ddbench.interfaces.leaf import Leaf, Storage
+
+LEVELS = 255
+
+
+def store_leaf(leaf: Leaf, value: Tensor | Ragged, storage: Storage) -> dict[str, Tensor]:
+    """The tensors that hold a leaf, by name: `scope/leaf`, with `.range` for uint8 rows, `.values` and `.offsets` for strings.
+
+    Raises: ArtifactError for values that are not finite or do not fit the storage type.
+    """
+    name = f"{leaf.scope}/{leaf.name}"
+    if isinstance(value, Ragged):
+        return {f"{name}.values": value.values.cpu(), f"{name}.offsets": value.offsets.cpu()}
+    value = value.detach().cpu()
+    if value.is_floating_point() and not bool(value.isfinite().all()):
+        raise ArtifactError(f"The leaf {leaf.name!r} holds values that are not finite; nothing was written.")
+    if leaf.has_ranges(storage):
+        levels, ranges = to_levels(value.float().reshape(_rows(leaf, value), -1))
+        return {name: levels.reshape(value.shape), f"{name}.range": ranges}
+    dtype = getattr(torch, leaf.stored_dtype(storage))
+    if dtype.is_floating_point and value.numel() and float(value.abs().max()) > torch.finfo(dtype).max:
+        raise ArtifactError(f"The leaf {leaf.name!r} reaches {float(value.abs().max()):.3g}, too large for {dtype}.")
+    return {name: value.to(dtype).contiguous()}
+
+
+def restore_leaf(leaf: Leaf, tensors: dict[str, Tensor], storage: Storage) -> Tensor | Ragged:
+    """The leaf from its stored tensors, in its type in memory."""
+    name = f"{leaf.scope}/{leaf.name}"
+    if leaf.shape is None:
+        return Ragged(tensors[f"{name}.values"], tensors[f"{name}.offsets"])
+    value = tensors[name]
+    if leaf.has_ranges(storage):
+        return from_levels(value.reshape(_rows(leaf, value), -1), tensors[f"{name}.range"]).reshape(value.shape)
+    return value.to(getattr(torch, leaf.dtype))
+
+
+def to_levels(rows: Float[Tensor, "r d"]) -> tuple[Tensor, Float[Tensor, "r 2"]]:
+    """uint8 levels of each row between its lowest and highest value, and (lowest, step) a row."""
+    low, high = rows.amin(1, keepdim=True), rows.amax(1, keepdim=True)
+    step = (high - low) / LEVELS
+    safe = torch.where(step > 0, step, torch.ones_like(step))
+    return ((rows - low) / safe).round().clamp(0, LEVELS).to(torch.uint8), torch.cat([low, step], 1)
+
+
+def from_levels(levels: Tensor, ranges: Float[Tensor, "r 2"]) -> Float[Tensor, "r d"]:
+    return ranges[:, :1] + levels.float() * ranges[:, 1:]
+
+
+def _rows(leaf: Leaf, value: Tensor) -> int:
+    return leaf.range_rows if leaf.scope == "set" else len(value)

@@ -1,0 +1,150 @@
+"""How a cell's set is made: room for items, first items, then picking or learning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ddbench import rng
+from ddbench.budget import pack, slots
+from ddbench.data import Data
+from ddbench.distill import initial
+from ddbench.distill.loop import Progress, learn
+from ddbench.distill.space import match_space
+from ddbench.distill.task import Matching, Selection, Streams
+from ddbench.errors import Divergence, PluginError
+from ddbench.interfaces.codec import Codec, Codes, Ragged
+from ddbench.interfaces.cost import cost_of
+from ddbench.interfaces.leaf import Leaf
+from ddbench.interfaces.method import Matcher, Selector
+from ddbench.interfaces.network import Network
+from ddbench.spec.cell import Cell
+
+FIRST_GUESS = 8
+"""Items a class that are tried first where items vary in size."""
+
+
+@dataclass
+class Built:
+    """A set before it is written: all leaves, items of each class, and what a reader must know."""
+
+    codes: Codes
+    counts: tuple[int, ...]
+    leaves: tuple[Leaf, ...]
+    extra: tuple[Leaf, ...] = ()
+    losses: tuple[tuple[int, float], ...] = ()
+    notes: tuple[str, ...] = ()
+    divergence: Divergence | None = None
+
+
+@dataclass
+class Workshop:
+    """Everything that the making of one cell's set needs."""
+
+    cell: Cell
+    data: Data
+    codec: Codec
+    network: Network
+    cap_bytes: int
+    device: torch.device
+    fitted: Codes
+    """Class and set leaves fitted on the training set."""
+
+    @property
+    def n_classes(self) -> int:
+        return self.data.card.n_classes
+
+    @property
+    def streams(self) -> Streams:
+        return Streams(self.data.card.revision, self.cell.seed)
+
+    def encode(self, index: Int[Tensor, "k n_s"]) -> Codes:
+        """All leaves of a set of the given training items, class by class; class and set leaves may follow from them."""
+        flat = index.flatten()
+        x, y = self.data.signals(flat).to(self.device), self.data.train.labels[flat].to(self.device)
+        stream = rng.generator("codec-begin", dataset=self.data.card.revision, seed=self.cell.seed)
+        shared = self.fitted | self.codec.begin(x, y, stream)
+        return shared | self.codec.encode(x, y, shared)
+
+
+def pick(shop: Workshop, selector: Selector) -> Built:
+    """The selector's choice of real items, as many as fit."""
+    space = shop.cell.space
+
+    def make_space():
+        needs_shared = shop.encode(initial.draw(shop.data, shop.cell.budget, shop.cell.seed, shop.codec.signals_per_item))
+        return match_space(space, shop.data, shop.codec, needs_shared, shop.device)
+
+    task = Selection(shop.data, make_space, shop.network, shop.cell.budget, shop.streams)
+    leaves, s = shop.codec.leaves(), shop.codec.signals_per_item
+    cost = cost_of(leaves, shop.cell.storage)
+    most = min(len(m) for m in shop.data.members) // s
+    ragged = [x.name for x in leaves if x.shape is None]
+    if not ragged:
+        room = slots(cost, shop.n_classes, shop.cap_bytes)
+        n = min(room, most)
+        notes = () if n == room else (f"The budget holds {room} items a class; the rarest class has signals for {n}.",)
+        return Built(shop.encode(selector.select(task, n * s)), (n,) * shop.n_classes, leaves, notes=notes)
+
+    n = min(FIRST_GUESS, most)
+    while True:
+        codes = shop.encode(selector.select(task, n * s))
+        sizes = row_sizes(codes, ragged, shop.n_classes)
+        counts = pack(sizes, cost, shop.cap_bytes)
+        if max(counts) < n or n == most:
+            keep = [k * n + i for k, count in enumerate(counts) for i in range(count)]
+            return Built(take_items(codes, leaves, keep), tuple(counts), leaves)
+        n = min(2 * n, most)
+
+
+def learn_set(
+    shop: Workshop, matcher: Matcher, resume: Progress | None, keep: Callable[[Progress], None]
+) -> Built:
+    """Items learned from the row's first items; the last good ones where the loss diverges."""
+    leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
+    if clash := {x.name for x in leaves} & {x.name for x in extra}:
+        raise PluginError(f"Codec and method both declare a leaf {', '.join(sorted(clash))}; rename the method's.")
+    n = slots(cost_of((*leaves, *extra), shop.cell.storage), shop.n_classes, shop.cap_bytes)
+    index = initial.draw(shop.data, shop.cell.budget, shop.cell.seed, n * shop.codec.signals_per_item)
+    codes = shop.encode(index)
+    codes |= matcher.initial_extra(n * shop.n_classes, shop.n_classes)
+    task = Matching.start(
+        shop.data,
+        match_space(shop.cell.space, shop.data, shop.codec, codes, shop.device),
+        shop.network,
+        shop.streams,
+        codes,
+        leaves,
+        extra,
+        torch.arange(shop.n_classes).repeat_interleave(n),
+        shop.device,
+        shop.codec.decode_chunk,
+    )
+    progress, divergence = resume or Progress(), None
+    try:
+        learn(task, matcher, progress, keep)
+    except Divergence as error:
+        divergence = error
+    losses = tuple(progress.losses)
+    return Built(task.export(), (n,) * shop.n_classes, leaves, extra, losses, divergence=divergence)
+
+
+def row_sizes(codes: Codes, ragged: list[str], n_classes: int) -> list[list[int]]:
+    """Bytes of each item's byte strings, by class."""
+    sizes = torch.zeros(0, dtype=torch.long)
+    for name in ragged:
+        leaf = codes[name]
+        assert isinstance(leaf, Ragged)
+        rows = leaf.offsets.diff().long()
+        sizes = rows if not len(sizes) else sizes + rows
+    return sizes.reshape(n_classes, -1).tolist()
+
+
+def take_items(codes: Codes, leaves: tuple[Leaf, ...], keep: list[int]) -> Codes:
+    """The codes with only the item rows in `keep`."""
+    items = {x.name for x in leaves if x.scope == "item"}
+    return {n: (c.take(keep) if isinstance(c, Ragged) else c[keep]) if n in items else c for n, c in codes.items()}

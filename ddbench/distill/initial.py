@@ -1,0 +1,26 @@
+"""The first items of a row: random real ones, the same draws for every row of a dataset, budget and seed."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ddbench import rng
+from ddbench.budget import Budget
+from ddbench.data import Data
+
+
+def draw(data: Data, budget: Budget | None, seed: int, n: int) -> Int[Tensor, "k n"]:
+    """n random training indices of each class. The first n of a longer draw are the shorter draw.
+
+    Without replacement within a class; a class with fewer than n items starts over.
+    """
+    rows = []
+    for k, members in enumerate(data.members):
+        stream = rng.generator(
+            "initial", dataset=data.card.revision, budget=budget and budget.model_dump(), seed=seed, label=k
+        )
+        order = members[torch.randperm(len(members), generator=stream)]
+        rows.append(order.repeat(-(-n // len(order)))[:n])
+    return torch.stack(rows)

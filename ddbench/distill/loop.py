@@ -1,0 +1,71 @@
+"""The distillation loop: matching loss, gradient, one SGD step on the codes; checkpoints that resume bit for bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ddbench.distill.task import Matching
+from ddbench.errors import Divergence
+from ddbench.interfaces.method import Matcher
+
+RECORDED_LOSSES = 200
+
+
+@dataclass
+class Progress:
+    """Where a run stands: everything that the next update depends on, and the losses so far."""
+
+    step: int = 0
+    params: dict[str, Tensor] = field(default_factory=dict)
+    momentum: dict[str, Tensor] = field(default_factory=dict)
+    state: dict[str, Tensor] = field(default_factory=dict)
+    losses: list[tuple[int, float]] = field(default_factory=list)
+
+
+def learn(
+    task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[Progress], None]
+) -> None:
+    """Moves the task's items by `matcher.config.iterations` updates, onward from `progress`.
+
+    `progress` is kept up to date; `keep` is called after every update with the progress so far (tensors are live: whoever stores them copies them).
+    Raises: Divergence at the first loss or gradient that is not finite; the items are then the last good ones.
+    """
+    config = matcher.config
+    with torch.no_grad():
+        for name, saved in progress.params.items():
+            task.params[name].copy_(saved)
+    optimiser = torch.optim.SGD(
+        [{"params": [p], "lr": config.lr * task.lr_scale[n]} for n, p in task.params.items()], lr=config.lr,
+        momentum=config.momentum,
+    )  # fmt: skip
+    for name, buffer in progress.momentum.items():
+        optimiser.state[task.params[name]]["momentum_buffer"] = buffer.to(task.device, copy=True)
+    state = {n: t.to(task.device) for n, t in progress.state.items()}
+    thin = max(1, math.ceil(config.iterations / RECORDED_LOSSES))
+
+    for step in range(progress.step, config.iterations):
+        task.begin(step)
+        loss = matcher.loss(task, state)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise Divergence(f"The matching loss became {value} at update {step} of {config.iterations}.")
+        task.backward(loss)
+        for name, p in task.params.items():
+            if p.grad is not None and not bool(p.grad.isfinite().all()):
+                raise Divergence(f"The gradient of {name!r} stopped being finite at update {step}, loss {value:.4g}.")
+        optimiser.step()
+        matcher.after_update(task, state)
+        if step % thin == 0 or step == config.iterations - 1:
+            progress.losses.append((step, value))
+        progress.step, progress.params, progress.state = step + 1, task.params, state
+        progress.momentum = {
+            n: optimiser.state[p]["momentum_buffer"]
+            for n, p in task.params.items()
+            if optimiser.state[p].get("momentum_buffer") is not None
+        }
+        keep(progress)

@@ -1,0 +1,65 @@
+"""SGD and AdamW on the weights of S students held in one buffer `[S, P]`, with students that stop on their own.
+
+One buffer makes an update three operations instead of three for each tensor of the network: on the small networks of this
+field that is a tenth of a step. Values are those of torch.optim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import sqrt
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ddbench.spec.cell import Training
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+@dataclass
+class Optimiser:
+    """The update rule of a `Training` and its state."""
+
+    training: Training
+    weights: Float[Tensor, "s p"]
+    _first: Tensor = field(init=False)
+    _second: Tensor = field(init=False)
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._first = torch.zeros_like(self.weights)
+        adamw = self.training.optimiser == "adamw"
+        self._second = torch.zeros_like(self.weights) if adamw else self.weights.new_empty(0)
+
+    def reset(self) -> None:
+        """Forgets momentum and moments."""
+        self._first.zero_()
+        self._second.zero_()
+        self._count = 0
+
+    @torch.no_grad()
+    def update(self, gradient: Float[Tensor, "s p"], lr: float, alive: Bool[Tensor, " s"] | None) -> None:
+        """One update in place, of the students that are `alive` (None: all). Overwrites `gradient`."""
+        if self.training.optimiser == "sgd":
+            step = self._sgd(gradient).mul(lr) if alive is not None else self._sgd(gradient)
+            if alive is None:
+                self.weights.sub_(step, alpha=lr)
+                return
+        else:
+            step = self._adamw(gradient, lr)
+        self.weights.sub_(step if alive is None else torch.where(alive[:, None], step, 0.0))
+
+    def _sgd(self, gradient: Tensor) -> Tensor:
+        gradient.add_(self.weights, alpha=self.training.weight_decay)
+        return self._first.mul_(self.training.momentum).add_(gradient)
+
+    def _adamw(self, gradient: Tensor, lr: float) -> Tensor:
+        self._count += 1
+        self._first.lerp_(gradient, 1 - BETAS[0])
+        self._second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        spread = self._second.sqrt().div_(sqrt(1 - BETAS[1] ** self._count)).add_(EPSILON)
+        step = (self._first / spread).mul_(lr / (1 - BETAS[0] ** self._count))
+        return step.add_(self.weights, alpha=lr * self.training.weight_decay)

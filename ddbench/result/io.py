@@ -1,0 +1,89 @@
+"""Reading and writing results: what is read is checked as if a stranger had written it. torch-free."""
+
+from __future__ import annotations
+
+import binascii
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ddbench.errors import ArtifactError
+from ddbench.files import parse_json, read_text, write_atomic
+from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun, unpack_bits
+
+KNOWN_VERSIONS = (SCHEMA_VERSION,)
+_LISTED = 5
+"""Faults that one message lists."""
+
+
+def write_result(path: str | Path, result: Result) -> None:
+    """Writes a result in one step. Raises: RunError where that is not possible; ValueError where it contradicts itself.
+
+    A contradiction here is the framework's own fault, so it is not a user's error.
+    """
+    if faults := contradictions(result):
+        raise ValueError(f"the result of {result.cell.title} contradicts itself: {'; '.join(faults)}")
+    write_atomic(path, result.model_dump_json(indent=1) + "\n")
+
+
+def read_result(path: str | Path) -> Result:
+    """The result in a file.
+
+    Raises: ArtifactError where the file is missing or cut short, of an unknown schema version, not of the schema, or
+    contradicts itself (its key is not its cell's, its bits are not its accuracy).
+    """
+    text = read_text(path)
+    data = parse_json(text, path)
+    if not isinstance(data, dict) or "schema_version" not in data:
+        raise ArtifactError(f"{path} is not a ddbench result: it has no 'schema_version'.")
+    version = data["schema_version"]
+    if version not in KNOWN_VERSIONS or isinstance(version, bool):
+        known = ", ".join(map(str, KNOWN_VERSIONS))
+        raise ArtifactError(
+            f"{path} has result schema version {version!r}; this ddbench knows {known}. "
+            "A newer ddbench wrote it, or it is damaged: upgrade ddbench, or run the cell again."
+        )
+    try:
+        result = Result.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        found = [f"{'.'.join(map(str, e['loc'])) or 'result'}: {e['msg']}" for e in error.errors()]
+        raise ArtifactError(f"{path} is not a valid result: {_listed(found)}.") from error
+    if faults := contradictions(result):
+        raise ArtifactError(
+            f"{path} contradicts itself: {_listed(faults)}. It was edited or damaged; run the cell again."
+        )
+    return result
+
+
+def contradictions(result: Result) -> list[str]:
+    """Where parts of a result that must agree do not, in words; empty for a sound one."""
+    faults = []
+    if result.key != result.cell.key:
+        faults.append(f"its key is {result.key[:12]}… but its cell's is {result.cell.key[:12]}…")
+    if result.status == "ok" and (result.error is not None or not result.runs or result.bytes is None):
+        faults.append("its status is ok but it has an error, or lacks runs or bytes")
+    if result.status != "ok" and result.error is None:
+        faults.append(f"its status is {result.status} but no error is given")
+    if result.bytes is not None and result.bytes.allowed is not None:
+        parts = sum(result.bytes.parts.values())
+        if parts != result.bytes.used:
+            faults.append(f"{result.bytes.used} bytes are said to be used but the parts make {parts}")
+    for run in result.runs:
+        if fault := _score_fault(run):
+            faults.append(f"student {run.student} of {run.network} ({run.column}): {fault}")
+    return faults
+
+
+def _score_fault(run: StudentRun) -> str:
+    try:
+        right = sum(unpack_bits(run.correct, run.n_test))
+    except (binascii.Error, ValueError) as error:
+        return f"its bits cannot be read: {error}"
+    if abs(right - run.accuracy * run.n_test) > 1e-6 * run.n_test:
+        return f"its bits say {right} of {run.n_test} right, its accuracy {run.accuracy:g}"
+    return ""
+
+
+def _listed(found: list[str]) -> str:
+    more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return "; ".join(found[:_LISTED]) + more

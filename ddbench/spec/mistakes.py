@@ -1,0 +1,117 @@
+"""The mistakes in a suite's structure, in words: unknown keys, wrong types, names that nothing bears. torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ddbench.budget import Budget
+from ddbench.errors import did_you_mean
+from ddbench.spec.cell import Choice, EvaluationProtocol, Training
+from ddbench.spec.suite import AXES, FORMATS, PLUGIN_AXES, Block, Match, Setting, Suite
+from ddbench.spec.yaml import Document, Fault
+
+_MODELS: dict[str | int, type[BaseModel]] = {
+    "grid": Block, "protocol": EvaluationProtocol, "protocols": EvaluationProtocol, "full": Training,
+    "settings": Setting, "exclude": Match, "include": Match, "when": Match, "budgets": Budget, "budget": Budget,
+    "datasets": Choice, "codecs": Choice, "methods": Choice, "dataset": Choice, "codec": Choice, "method": Choice,
+    "networks": Choice, "network": Choice,
+}  # fmt: skip
+
+
+def structure(document: Document) -> tuple[Suite | None, list[Fault]]:
+    """The suite, or None where it cannot be made, and every mistake that can be seen without the plug-ins."""
+    faults = list(document.faults)
+    data = document.data
+    if not isinstance(data, dict):
+        found = type(data).__name__
+        return None, [*faults, document.fault((), f"a suite is a mapping of keys, found {found}. Begin: ddbench: 1")]
+    if "ddbench" in data and (isinstance(data["ddbench"], bool) or data["ddbench"] not in FORMATS):
+        known = ", ".join(map(str, FORMATS))
+        text = f"the suite format is {data['ddbench']!r}; this ddbench reads format {known}. Change it or upgrade."
+        return None, [*faults, document.fault(("ddbench",), text)]
+    try:
+        suite = Suite.model_validate(data)
+    except ValidationError as error:
+        return None, faults + [document.fault(e["loc"], _words(e)) for e in error.errors()]
+    suite._document = document
+    return suite, faults + list(_dangling(suite, document))
+
+
+def _words(e: Any) -> str:
+    """A pydantic mistake as a sentence of what is wrong and what would be right."""
+    loc = e["loc"]
+    name = next((part for part in reversed(loc) if isinstance(part, str) and part not in ("mapping", "name")), "")
+    key, given, kind = repr(loc[-1] if loc else ""), e["input"], e["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key {key}. {did_you_mean(str(loc[-1]), _model(loc).model_fields)}"
+    if kind == "missing":
+        if loc == ("ddbench",):
+            return f"the key 'ddbench' is missing. Begin with: ddbench: {FORMATS[-1]}"
+        return f"the key {key} is missing."
+    if given is None:
+        return f"{name!r} has no value. Give one or leave the key out."
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        wanted = "{ipc: 1}, {bytes_per_class: 3136} or {fraction: 0.01}" if _last(loc) is Budget else "a mapping"
+        wanted = "a name or {name: {arguments}}" if _last(loc) is Choice else wanted
+        return f"{name!r} takes {wanted}, got {given!r}."
+    if kind == "too_short":
+        return f"{name!r} is empty. Give at least one value."
+    said = e["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{name!r}: {said}."
+    hint = ""
+    if kind == "literal_error" and isinstance(given, str):
+        hint = " " + did_you_mean(given, e["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+    return f"{name!r}: {said[:1].lower() + said[1:]}, got {given!r}.{hint}"
+
+
+def _model(loc: tuple[str | int, ...]) -> type[BaseModel]:
+    """The model in which the last step of a location is a field."""
+    return _last(loc[:-1])
+
+
+def _last(loc: tuple[str | int, ...]) -> type[BaseModel]:
+    model: type[BaseModel] = Suite
+    for part in loc:
+        model = _MODELS.get(part, model)
+    return model
+
+
+def _dangling(suite: Suite, document: Document) -> Iterator[Fault]:
+    """Protocol names that are not defined, and rules that name a plug-in which their block does not have."""
+    if isinstance(suite.protocol, str) and suite.protocol not in suite.protocols:
+        yield document.fault(("protocol",), _no_protocol(suite.protocol, suite))
+    for i, block in enumerate(suite.grid):
+        if block.protocol is not None and block.protocol not in suite.protocols:
+            yield document.fault(("grid", i, "protocol"), _no_protocol(block.protocol, suite))
+        for where, rule in _rules(block):
+            for axis in PLUGIN_AXES:
+                known = {c.name for c in (*getattr(block, AXES[axis]), *_included(block, axis))}
+                for j, choice in enumerate(getattr(rule, axis)):
+                    if choice.name not in known:
+                        text = f"the block has no {axis} {choice.name!r}, so this rule matches nothing."
+                        at = ("grid", i, *where, axis, j)
+                        yield document.fault(at, f"{text} {did_you_mean(choice.name, known)}".rstrip())
+        for j, setting in enumerate(block.settings):
+            if not setting.codec_args and not setting.method_args:
+                text = "this setting sets nothing. Give it codec_args or method_args."
+                yield document.fault(("grid", i, "settings", j), text)
+
+
+def _rules(block: Block) -> Iterator[tuple[tuple[str | int, ...], Match]]:
+    for j, rule in enumerate(block.exclude):
+        yield ("exclude", j), rule
+    for j, setting in enumerate(block.settings):
+        yield ("settings", j, "when"), setting.when
+
+
+def _included(block: Block, axis: str) -> list[Choice]:
+    return [choice for rule in block.include for choice in getattr(rule, axis)]
+
+
+def _no_protocol(name: str, suite: Suite) -> str:
+    hint = did_you_mean(name, suite.protocols) or "Define it under 'protocols'."
+    return f"there is no protocol {name!r}. {hint}"
