@@ -14,7 +14,7 @@ MOST_EXACT = 4096
 
 
 def rows(train: Source, at_least: int) -> Iterator[np.ndarray]:
-    """The training signals, flattened, float64, in batches none of which is smaller than `at_least` (but the only one)."""
+    """The training signals, flattened, float64, in batches of `at_least` or more where there are that many."""
     held: np.ndarray | None = None
     for x, _ in train.batches(max(BATCH, at_least)):
         batch = x.flatten(1).double().cpu().numpy()
@@ -62,4 +62,4 @@ def _incremental(train: Source, k: int) -> tuple[np.ndarray, np.ndarray]:
     fitted = IncrementalPCA(n_components=k)
     for batch in rows(train, k):
         fitted.partial_fit(batch)
-    return fitted.mean_, fitted.components_
+    return np.asarray(fitted.mean_), np.asarray(fitted.components_)

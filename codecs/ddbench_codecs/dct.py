@@ -9,8 +9,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Generator, Tensor
 
-from ddbench.budget import Cost, slots
-from ddbench.errors import ArtifactError, BudgetError, SpecError
+from ddbench.errors import ArtifactError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
@@ -22,7 +21,9 @@ from ddbench_codecs.separable import along_extent, dct_matrix
 class DctConfig(PluginConfig):
     """Arguments of `dct`."""
 
-    keep: float = Field(1 / 8, gt=0, le=1, description="Share of the frequencies that a class keeps, unless m is given.")
+    keep: float = Field(
+        1 / 8, gt=0, le=1, description="Share of the frequencies that a class keeps, unless m is given."
+    )
     m: int | None = Field(None, ge=1, description="Frequencies that a class keeps, each with a coefficient a channel.")
 
 
@@ -73,15 +74,11 @@ class Dct(Codec):
 
     def _affordable(self, asked: int) -> int:
         """The largest m ≤ asked such that the items that fit without the mask still fit with it; asked if none does."""
-        K, cap_bytes = self.target.n_classes, self.target.cap_bytes
+        cap_bytes = self.target.cap_bytes // self.target.n_classes
         mask_bytes = sum(self._mask().row_bytes(self.target.storage))
         payload, ranges = self._coefficients(asked).row_bytes(self.target.storage)
-        try:
-            items = slots(Cost(item=payload, item_side=ranges), K, cap_bytes)
-        except BudgetError:
-            items = 1
-        room = cap_bytes // K - mask_bytes - items * ranges
-        affordable = room // (items * payload // asked)
+        items = max(1, cap_bytes // (payload + ranges))
+        affordable = (cap_bytes - mask_bytes - items * ranges) // (items * payload // asked)
         return min(asked, affordable) if affordable >= 1 else asked
 
     def begin(self, x: Float[Tensor, "m *shape"], y: Int[Tensor, " m"], generator: Generator) -> Codes:

@@ -80,7 +80,8 @@ def open_file(data: bytes, signal: SignalSpec, kind: str, item: int) -> Image.Im
             picture.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ArtifactError(
-            f"The {kind} of item {item} ({len(data)} bytes) cannot be decoded: {error}. The set is damaged; make it anew."
+            f"The {kind} of item {item} ({len(data)} bytes) cannot be decoded: {error}. The set is damaged; "
+            "make it anew."
         ) from error
     return picture
 

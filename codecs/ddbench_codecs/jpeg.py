@@ -81,10 +81,9 @@ class Jpeg(Codec):
 
     def _split(self, picture: Image.Image) -> tuple[bytes, bytes]:
         """(header up to and with the start of scan, scan without the end marker) of a picture's JPEG."""
+        colour = {"subsampling": "4:2:0"} if picture.mode == "RGB" else {}
         quality = self.config.quality
-        file = images.file_of(
-            picture, format="JPEG", quality=quality, subsampling="4:2:0", optimize=False, progressive=False
-        )
+        file = images.file_of(picture, format="JPEG", quality=quality, optimize=False, progressive=False, **colour)
         at = 2
         while True:
             marker = file[at + 1]

@@ -1,4 +1,4 @@
-"""The JSON card beside a distilled set's tensors: what they are and how to decode them. Holds nothing learned. torch-free."""
+"""The JSON card of a distilled set: what its tensors are, how to decode them. Holds nothing learned. torch-free."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ class Card(_Record):
     codec_version: str
     storage: Storage
     cap_bytes: int = Field(ge=0, description="Bytes that the set was allowed; codecs may shape their leaves by it.")
-    counts: tuple[int, ...] = Field(description="Items of each class; rows stand class by class, so labels cost nothing.")
+    counts: tuple[int, ...] = Field(
+        description="Items of each class; rows stand class by class, so labels cost nothing."
+    )
     leaves: tuple[LeafCard, ...] = Field(min_length=1)
     seed: int = Field(ge=0, description="Seed of the cell; names the stream of a stochastic decoder.")
-    sha256: str = Field("", description="Digest of the tensor file.")
+    sha256: str = Field(description="Digest of the tensor file.")
 
     @property
     def n_classes(self) -> int:

@@ -52,7 +52,7 @@ class DistilledSet:
         return torch.repeat_interleave(torch.arange(self.card.n_classes), torch.tensor(self.card.counts))
 
     def codec(self) -> Codec:
-        """The codec that the card names. Raises: PluginError, SpecError, ArtifactError where it is not the one that wrote."""
+        """The codec that the card names. Raises: ArtifactError where another version of it is installed."""
         card = self.card
         target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage)
         codec: Codec = registry.build("codec", card.codec.name, card.codec.args, target)
@@ -71,13 +71,23 @@ class DistilledSet:
             decoded = codec.decode(codes, labels.to(device), rng.generator("decode", seed=self.card.seed))
         shape = tuple(decoded.signals.shape[1:])
         if shape != self.card.signal.shape or not bool(decoded.signals.isfinite().all()):
-            raise ArtifactError(f"The set decodes to signals of shape {shape} that are not {self.card.signal.shape} or finite.")
+            raise ArtifactError(
+                f"The set decodes to signals of shape {shape} that are not {self.card.signal.shape} or finite."
+            )
         return decoded.signals.float(), labels[decoded.source.cpu()].to(device)
 
 
 def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCard, ...]:
     return tuple(
-        LeafCard(name=x.name, scope=x.scope, shape=x.shape, dtype=x.dtype, side=x.side, quantise=x.quantise, of_method=of_method)
+        LeafCard(
+            name=x.name,
+            scope=x.scope,
+            shape=x.shape,
+            dtype=x.dtype,
+            side=x.side,
+            quantise=x.quantise,
+            of_method=of_method,
+        )
         for x in leaves
     )
 
@@ -87,7 +97,7 @@ def leaf_of(card: LeafCard) -> Leaf:
 
 
 def save(folder: Path, card: Card, codes: Codes) -> Card:
-    """Writes tensors, then the card with their digest; a reader never takes half a set for whole. Returns the card written.
+    """Writes tensors, then the card with their digest, so that half a set is never taken for whole; returns the card.
 
     Raises: ArtifactError for codes that do not match the card's leaves; RunError where the folder cannot be written.
     """
@@ -105,7 +115,7 @@ def save(folder: Path, card: Card, codes: Codes) -> Card:
 
 
 def load(path: Path) -> DistilledSet:
-    """The set in a folder, or at the path of its tensor file. Raises: ArtifactError naming the file and what is wrong."""
+    """The set in a folder, or at the path of its tensor file. Raises: ArtifactError naming file and fault."""
     folder = path if path.is_dir() else path.parent
     card = _read_card(folder / CARD)
     file = folder / TENSORS
@@ -176,6 +186,11 @@ def _check_stored(file: Path, card: Card, leaf: Leaf, tensors: dict[str, Tensor]
     if leaf.shape is None:
         offsets = tensors[f"{name}.offsets"]
         values = tensors[f"{name}.values"]
-        if int(offsets[0]) != 0 or bool((offsets.diff() < 0).any()) or values.dim() != 1 or int(offsets[-1]) != len(values):
+        if (
+            int(offsets[0]) != 0
+            or bool((offsets.diff() < 0).any())
+            or values.dim() != 1
+            or int(offsets[-1]) != len(values)
+        ):
             raise ArtifactError(f"{file}: the offsets of {name!r} do not cut its {len(values)} bytes.")
     return set(wanted)

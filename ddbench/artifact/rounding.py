@@ -1,4 +1,4 @@
-"""How leaves become stored tensors and back: float types by rounding, uint8 by a range a row, byte strings by offsets."""
+"""How leaves become stored tensors and back: floats by rounding, uint8 by a range a row, byte strings by offsets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEVELS = 255
 
 
 def store_leaf(leaf: Leaf, value: Tensor | Ragged, storage: Storage) -> dict[str, Tensor]:
-    """The tensors that hold a leaf, by name: `scope/leaf`, with `.range` for uint8 rows, `.values` and `.offsets` for strings.
+    """The tensors that hold a leaf: `scope/leaf`, with `.range` for uint8 rows, `.values` and `.offsets` for strings.
 
     Raises: ArtifactError for values that are not finite or do not fit the storage type.
     """

@@ -47,7 +47,8 @@ def families(strategy: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     names = tuple(strategy.split("_")) if strategy else ()
     if unknown := [n for n in names if n not in FAMILIES]:
         raise SpecError(
-            f"The augmentation {strategy!r} has the unknown operation {unknown[0]!r}. {did_you_mean(unknown[0], FAMILIES)}"
+            f"The augmentation {strategy!r} has the unknown operation {unknown[0]!r}. "
+            f"{did_you_mean(unknown[0], FAMILIES)}"
         )
     axes = len(shape) - 1
     if refused := [n for n in names if axes not in FAMILIES[n].axes]:
@@ -97,7 +98,7 @@ def stream(
 
 
 def apply(draw: Draw, x: Float[Tensor, "r n *shape"]) -> Float[Tensor, "r n *shape"]:
-    """x with row r's ω applied to all its n items. Differentiable in x. Fewer rows than drawn: the first ones' draws."""
+    """x with row r's ω applied to all its n items. Differentiable in x. For fewer rows than drawn, the first draws."""
     if not draw.groups:
         return x
     first = draw.groups[0]

@@ -25,19 +25,19 @@ Uniform = Float[Tensor, "r 3"]
 
 
 def share(part: float, size: int) -> int:
-    """`part · size`, rounded half up as published (28 → 4 at an eighth, where Python's round(2.5) would give 2 for 20)."""
+    """`part · size`, rounded half up as published (20 → 3 at an eighth, where Python's round(2.5) gives 2)."""
     return floor(part * size + 0.5)
 
 
 def colour(x: Batch, u: Uniform) -> Batch:
-    """Brightness x + (u₀ − ½); saturation (x − m)·2u₁ + m, m per position; contrast (x − m)·(u₂ + ½) + m, m per item."""
-    u = u.to(x).reshape(len(u), 3, *(1,) * (x.dim() - 1)).unbind(1)
-    x = x + (u[0] - 0.5)
+    """Brightness x + (u₀ − ½); saturation (x − m)·2u₁ + m, m by position; contrast (x − m)·(u₂ + ½) + m, m by item."""
+    by, stretch, contrast = u.to(x).reshape(len(u), 3, *(1,) * (x.dim() - 1)).unbind(1)
+    x = x + (by - 0.5)
     if x.shape[2] > 1:  # of one channel, saturation is the identity
         mean = x.mean(2, keepdim=True)
-        x = (x - mean) * (2 * u[1]) + mean
+        x = (x - mean) * (2 * stretch) + mean
     mean = x.mean(tuple(range(2, x.dim())), keepdim=True)
-    return (x - mean) * (u[2] + 0.5) + mean
+    return (x - mean) * (contrast + 0.5) + mean
 
 
 def flip(x: Batch, u: Uniform) -> Batch:

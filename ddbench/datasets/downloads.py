@@ -18,7 +18,9 @@ from ddbench.interfaces.plugin import PluginConfig
 class DownloadConfig(PluginConfig):
     """Arguments of a dataset whose files can be downloaded."""
 
-    download: bool = Field(False, description=f"Download missing files (the variable {DOWNLOAD_VARIABLE}=1 does too).")
+    download: bool = Field(
+        default=False, description=f"Download missing files (the variable {DOWNLOAD_VARIABLE}=1 does too)."
+    )
 
 
 def permitted(config: DownloadConfig) -> bool:
@@ -38,7 +40,8 @@ def fetch(dataset: str, download: Callable[[Path], object]) -> None:
             download(root)
     except (OSError, RuntimeError, ValueError, EOFError, HTTPException, tarfile.TarError) as error:
         raise DataError(
-            f"The files of {dataset!r} could not be downloaded into {root}: {type(error).__name__}: {error}. "
+            f"The files of {dataset!r} could not be downloaded into {root}: {type(error).__name__}: "
+            f"{' '.join(str(error).split()).rstrip('. ')}. "
             f"Check the network, the room and the permissions there, or put the files there yourself "
             f"({DATA_VARIABLE} names the folder)."
         ) from error

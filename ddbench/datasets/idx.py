@@ -5,6 +5,7 @@ Files are looked for under the data folder, then where Debian's package puts the
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -86,7 +87,7 @@ class IdxSet:
         seen = []
         for folder in self.folders():
             absent = [f.name for f in self.files if not f.find(folder)]
-            what = "no such folder" if not folder.is_dir() else "lacks " + ", ".join(absent)
+            what = "no such folder" if not os.path.isdir(folder) else "lacks " + ", ".join(absent)
             seen.append(f"{folder} ({what})")
         names = ", ".join(f.name for f in self.files)
         package = f" or install the Debian package {self.system_package}," if self.system_package else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class IdxFile:
     def find(self, folder: Path) -> Path | None:
         """The file in `folder`, uncompressed before gzipped; None where it has neither."""
         for path in (folder / self.name, folder / f"{self.name}.gz"):
-            if path.is_file():
+            if os.path.isfile(path):  # unlike Path.is_file, no error where the folder may not be entered
                 return path
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ class TorchvisionSet:
         )
 
     def _found(self, root: Path) -> str:
-        absent = [entry for entry in self.entries if not (root / entry).exists()]
+        absent = [entry for entry in self.entries if not os.path.exists(root / entry)]
         what = f"lacks {', '.join(absent)}" if absent else "has them, but some file is missing or has another MD5"
         return f"{root} ({what})"
 

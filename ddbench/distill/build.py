@@ -63,7 +63,7 @@ class Workshop:
         return Streams(self.data.card.revision, self.cell.seed)
 
     def encode(self, index: Int[Tensor, "k n_s"]) -> Codes:
-        """All leaves of a set of the given training items, class by class; class and set leaves may follow from them."""
+        """All leaves of a set of the given training items; class and set leaves may be chosen from them."""
         flat = index.flatten()
         x, y = self.data.signals(flat).to(self.device), self.data.train.labels[flat].to(self.device)
         stream = rng.generator("codec-begin", dataset=self.data.card.revision, seed=self.cell.seed)
@@ -76,7 +76,9 @@ def pick(shop: Workshop, selector: Selector) -> Built:
     space = shop.cell.space
 
     def make_space():
-        needs_shared = shop.encode(initial.draw(shop.data, shop.cell.budget, shop.cell.seed, shop.codec.signals_per_item))
+        needs_shared = shop.encode(
+            initial.draw(shop.data, shop.cell.budget, shop.cell.seed, shop.codec.signals_per_item)
+        )
         return match_space(space, shop.data, shop.codec, needs_shared, shop.device)
 
     task = Selection(shop.data, make_space, shop.network, shop.cell.budget, shop.streams)
@@ -101,9 +103,7 @@ def pick(shop: Workshop, selector: Selector) -> Built:
         n = min(2 * n, most)
 
 
-def learn_set(
-    shop: Workshop, matcher: Matcher, resume: Progress | None, keep: Callable[[Progress], None]
-) -> Built:
+def learn_set(shop: Workshop, matcher: Matcher, resume: Progress | None, keep: Callable[[Progress], None]) -> Built:
     """Items learned from the row's first items; the last good ones where the loss diverges."""
     leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
     if clash := {x.name for x in leaves} & {x.name for x in extra}:

@@ -27,12 +27,10 @@ class Progress:
     losses: list[tuple[int, float]] = field(default_factory=list)
 
 
-def learn(
-    task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[Progress], None]
-) -> None:
+def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[Progress], None]) -> None:
     """Moves the task's items by `matcher.config.iterations` updates, onward from `progress`.
 
-    `progress` is kept up to date; `keep` is called after every update with the progress so far (tensors are live: whoever stores them copies them).
+    `progress` is kept up to date; `keep` is called with it after every update (tensors are live: store copies).
     Raises: Divergence at the first loss or gradient that is not finite; the items are then the last good ones.
     """
     config = matcher.config

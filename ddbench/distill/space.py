@@ -69,7 +69,7 @@ class SignalSpace(MatchSpace):
         return {x.name: (_parameter(codes[x.name], self.device), x.lr_scale) for x in leaves if x.learned}
 
     def values(self, params: Tensors, codes: Tensors, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        decoded = self.codec.decode(dict(codes) | params, y, generator)
+        decoded = self.codec.decode({**codes, **params}, y, generator)
         return decoded.signals, decoded.source
 
 

@@ -123,7 +123,8 @@ class Matching:
         return cls(
             data, space, network, streams, fixed, labels.to(device),
             {n: p for n, (p, _) in learned.items()}, {n: s for n, (_, s) in learned.items()},
-            frozenset(x.name for x in (*leaves, *extra) if x.scope == "item"), frozenset(x.name for x in extra), decode_chunk, device,
+            frozenset(x.name for x in (*leaves, *extra) if x.scope == "item"), frozenset(x.name for x in extra),
+            decode_chunk, device,
         )  # fmt: skip
 
     @property

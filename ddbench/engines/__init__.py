@@ -1,0 +1,1 @@
+"""The built-in engines: this process, or one subprocess a device slot."""

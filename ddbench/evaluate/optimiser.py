@@ -1,7 +1,7 @@
 """SGD and AdamW on the weights of S students held in one buffer `[S, P]`, with students that stop on their own.
 
-One buffer makes an update three operations instead of three for each tensor of the network: on the small networks of this
-field that is a tenth of a step. Values are those of torch.optim.
+One buffer makes an update a few operations in all instead of a few for each tensor of the network. Values are those of
+torch.optim.
 """
 
 from __future__ import annotations
@@ -41,20 +41,15 @@ class Optimiser:
         self._count = 0
 
     @torch.no_grad()
-    def update(self, gradient: Float[Tensor, "s p"], lr: float, alive: Bool[Tensor, " s"] | None) -> None:
-        """One update in place, of the students that are `alive` (None: all). Overwrites `gradient`."""
-        if self.training.optimiser == "sgd":
-            step = self._sgd(gradient).mul(lr) if alive is not None else self._sgd(gradient)
-            if alive is None:
-                self.weights.sub_(step, alpha=lr)
-                return
-        else:
-            step = self._adamw(gradient, lr)
-        self.weights.sub_(step if alive is None else torch.where(alive[:, None], step, 0.0))
+    def update(self, gradient: Float[Tensor, "s p"], lr: float, alive: Bool[Tensor, " s"]) -> None:
+        """One update in place, of the students that are `alive`. Overwrites `gradient`."""
+        step = self._sgd(gradient, lr) if self.training.optimiser == "sgd" else self._adamw(gradient, lr)
+        self.weights.sub_(torch.where(alive[:, None], step, 0.0))
 
-    def _sgd(self, gradient: Tensor) -> Tensor:
+    def _sgd(self, gradient: Tensor, lr: float) -> Tensor:
         gradient.add_(self.weights, alpha=self.training.weight_decay)
-        return self._first.mul_(self.training.momentum).add_(gradient)
+        self._first.mul_(self.training.momentum).add_(gradient)
+        return torch.mul(self._first, lr, out=gradient)
 
     def _adamw(self, gradient: Tensor, lr: float) -> Tensor:
         self._count += 1

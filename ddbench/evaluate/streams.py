@@ -34,9 +34,12 @@ class StudentStreams:
         """Seed of what a network draws itself while it is trained (dropout)."""
         return rng.seed("student-noise", **self._at(student))
 
-    def order(self, student: int, schedule: Schedule) -> Iterator[Int[Tensor, " b"]]:
-        """Indices of every update of a schedule."""
-        return batches(schedule, rng.generator("student-order", wraps=schedule.wraps, **self._at(student)))
+    def order(
+        self, student: int, schedule: Schedule, device: str | torch.device = "cpu"
+    ) -> Iterator[Int[Tensor, " b"]]:
+        """Indices of every update of a schedule, drawn on the CPU and moved."""
+        draw = rng.generator("student-order", wraps=schedule.wraps, **self._at(student))
+        return batches(schedule, draw, device)
 
     def augment(self, student: int) -> Generator:
         """Generator of the augmentation's draws."""
@@ -52,11 +55,13 @@ class StudentStreams:
         }
 
 
-def batches(schedule: Schedule, generator: Generator) -> Iterator[Int[Tensor, " b"]]:
+def batches(
+    schedule: Schedule, generator: Generator, device: str | torch.device = "cpu"
+) -> Iterator[Int[Tensor, " b"]]:
     """Consecutive chunks of permutations, redrawn when they are used up: exactly `schedule.steps` of them."""
-    pool = torch.empty(0, dtype=torch.long)
+    pool = torch.empty(0, dtype=torch.long, device=device)
     for _ in range(schedule.steps):
         if len(pool) == 0 or (schedule.wraps and len(pool) < schedule.batch):
-            pool = torch.cat([pool, torch.randperm(schedule.epoch_items, generator=generator)])
+            pool = torch.cat([pool, torch.randperm(schedule.epoch_items, generator=generator).to(device)])
         yield pool[: schedule.batch]
         pool = pool[schedule.batch :]

@@ -32,7 +32,8 @@ class Ceiling(Method):
 class SelectTask(Protocol):
     """What a selector may ask. Arrays are class-major; `k` runs over classes."""
 
-    n_classes: int
+    @property
+    def n_classes(self) -> int: ...
 
     def members(self, k: int) -> Int[Tensor, " n_k"]:
         """Training indices of class k, ascending."""
@@ -66,11 +67,16 @@ class Selector(Method):
 class MatchTask(Protocol):
     """What a matcher may ask. All tensors live in the match space and on the task's device, class-major."""
 
-    n_classes: int
-    shape: tuple[int, ...]
-    """Shape of one match-space value, channels first."""
     step: int
     """The update under way, from 0; every random stream below depends on it."""
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one match-space value, channels first."""
+        ...
 
     def real(self, size: int) -> Float[Tensor, "k b *shape"]:
         """`size` fresh real values of each class, drawn without replacement; fewer if the rarest class has fewer."""

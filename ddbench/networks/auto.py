@@ -14,12 +14,14 @@ from ddbench.networks.mlp import Mlp, MlpConfig
 class AutoConfig(PluginConfig):
     """Arguments of the choice by shape."""
 
-    width: int = Field(128, ge=1, description="Channels of the ConvNet's blocks, units of the MLP's two hidden layers.")
-    norm: Norm = Field("instance", description="Norm of the ConvNet: none, instance, batch, layer or group.")
+    width: int = Field(
+        default=128, ge=1, description="Channels of the ConvNet's blocks, units of the MLP's two hidden layers."
+    )
+    norm: Norm = Field(default="instance", description="Norm of the ConvNet: none, instance, batch, layer or group.")
 
 
 class Auto(Network):
-    """ConvNet-D with D = max(1, round(log2(S/4))) for signals with one or two axes behind the channels, else the MLP."""
+    """ConvNet-D, D = max(1, round(log2(S/4))), for signals with one or two axes behind the channels; else the MLP."""
 
     version = "1"
     source = "DESIGN.md §5, 'Match space is a property of the cell'"

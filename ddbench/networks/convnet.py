@@ -31,14 +31,16 @@ class ConvNetConfig(PluginConfig):
     """Arguments of ConvNet-D."""
 
     depth: int | None = Field(
-        None, ge=1, description="D, the number of blocks; default max(1, round(log2(S/4))), S the smallest extent."
+        default=None,
+        ge=1,
+        description="D, the number of blocks; default max(1, round(log2(S/4))), S the smallest extent.",
     )
-    width: int = Field(128, ge=1, description="Channels of every block.")
-    norm: Norm = Field("instance", description="none, instance, batch, layer or group (4 groups).")
-    activation: Activation = Field("relu", description="relu, leaky_relu, sigmoid or swish.")
-    pooling: Pooling = Field("avg", description="avg, max (size 2, stride 2) or none.")
+    width: int = Field(default=128, ge=1, description="Channels of every block.")
+    norm: Norm = Field(default="instance", description="none, instance, batch, layer or group (4 groups).")
+    activation: Activation = Field(default="relu", description="relu, leaky_relu, sigmoid or swish.")
+    pooling: Pooling = Field(default="avg", description="avg, max (size 2, stride 2) or none.")
     padding: int | None = Field(
-        None,
+        default=None,
         ge=0,
         description="Padding of the first convolution; default: what brings S to 4·2^D for the default D (28 → 3).",
     )
@@ -79,8 +81,8 @@ class ConvNetClassifier(Classifier):
             extent = extent if config.pooling == "none" else tuple(s // 2 for s in extent)
             if min(extent) < 1:
                 raise SpecError(
-                    f"A ConvNet of depth {depth} does not take signals of shape {shape}: after block {block + 1} nothing "
-                    f"is left. Ask for depth {max(block, 1)} or less, a larger padding, or pooling: none."
+                    f"A ConvNet of depth {depth} does not take signals of shape {shape}: after block {block + 1} "
+                    f"nothing is left. Ask for depth {max(block, 1)} or less, a larger padding, or pooling: none."
                 )
         self.features = nn.Sequential(*blocks)
         self.head = nn.Linear(config.width * prod(extent), n_classes)

@@ -15,7 +15,9 @@ from ddbench.interfaces.plugin import PluginConfig
 class MlpConfig(PluginConfig):
     """Arguments of the MLP."""
 
-    hidden: tuple[PositiveInt, ...] = Field((128, 128), min_length=1, description="Widths of the hidden layers.")
+    hidden: tuple[PositiveInt, ...] = Field(
+        default=(128, 128), min_length=1, description="Widths of the hidden layers."
+    )
 
 
 class MlpClassifier(Classifier):

@@ -20,9 +20,9 @@ OWN = ("pretrained", "num_classes", "in_chans", "checkpoint_path")
 class TimmConfig(PluginConfig):
     """Arguments of a timm classifier."""
 
-    model: str = Field("resnet18", description="timm's name of the architecture.")
+    model: str = Field(default="resnet18", description="timm's name of the architecture.")
     arguments: dict[str, Any] = Field(
-        {}, description="Further arguments of timm.create_model, such as {img_size: 32, patch_size: 4}."
+        default={}, description="Further arguments of timm.create_model, such as {img_size: 32, patch_size: 4}."
     )
 
 
@@ -66,9 +66,7 @@ class Timm(Network):
         if len(shape) != 3:
             raise SpecError(f"The network 'timm' takes maps (c, h, w); this signal has shape {shape}. Use 'auto'.")
         try:
-            model = timm.create_model(
-                name, pretrained=False, in_chans=shape[0], num_classes=n_classes, **self.config.arguments
-            )
+            model = timm.create_model(name, pretrained=False, in_chans=shape[0], num_classes=n_classes, **arguments)
         except Exception as error:  # timm passes arguments on to hundreds of constructors
             raise SpecError(
                 f"timm cannot make {name!r} for signals of shape {shape} with the arguments {arguments}: "
@@ -96,8 +94,8 @@ class Timm(Network):
             classifier.train(training)
         if logits.shape != (1, n_classes) or features.dim() != 2:
             raise SpecError(
-                f"timm's {self.config.model!r} gives outputs of shape {tuple(logits.shape[1:])} where {n_classes} logits "
-                "are needed. Choose a classifier."
+                f"timm's {self.config.model!r} gives outputs of shape {tuple(logits.shape[1:])} where {n_classes} "
+                "logits are needed. Choose a classifier."
             )
 
 

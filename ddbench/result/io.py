@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -44,10 +45,12 @@ def read_result(path: str | Path) -> Result:
             "A newer ddbench wrote it, or it is damaged: upgrade ddbench, or run the cell again."
         )
     try:
-        result = Result.model_validate_json(text, strict=True)
+        result = Result.model_validate(data)
     except ValidationError as error:
         found = [f"{'.'.join(map(str, e['loc'])) or 'result'}: {e['msg']}" for e in error.errors()]
         raise ArtifactError(f"{path} is not a valid result: {_listed(found)}.") from error
+    if changed := _reinterpreted(data, result.model_dump(mode="json")):
+        raise ArtifactError(f"{path} is not a valid result: {_listed(changed)}.")
     if faults := contradictions(result):
         raise ArtifactError(
             f"{path} contradicts itself: {_listed(faults)}. It was edited or damaged; run the cell again."
@@ -72,6 +75,19 @@ def contradictions(result: Result) -> list[str]:
         if fault := _score_fault(run):
             faults.append(f"student {run.student} of {run.network} ({run.column}): {fault}")
     return faults
+
+
+def _reinterpreted(written: Any, read: Any, at: str = "") -> list[str]:
+    """Where a value had to be converted to be read (a number written as text, a name for a whole entry).
+
+    Suites may be written short, results may not: what is signed by its key is exactly what is read.
+    """
+    if isinstance(written, dict) and isinstance(read, dict):
+        return [f for k, v in written.items() for f in _reinterpreted(v, read.get(k), f"{at}.{k}".lstrip("."))]
+    if isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
+        return [f for i, (a, b) in enumerate(zip(written, read)) for f in _reinterpreted(a, b, f"{at}.{i}")]
+    same = written == read and isinstance(written, bool) == isinstance(read, bool)
+    return [] if same else [f"{at}: {str(written)[:40]!r} is not written as results are, expected {str(read)[:40]!r}"]
 
 
 def _score_fault(run: StudentRun) -> str:

@@ -1,8 +1,8 @@
 """The run folder: one suite, one folder a cell, and nothing that is not either absent or whole. torch-free.
 
-    run/  suite.yaml  suite.json
-          cells/<first 16 of the key>/  cell.json  log.txt  checkpoint.safetensors  distilled.{safetensors,json}
-                                        students.json  record.json  result.json  lock
+run/  suite.yaml  suite.json
+      cells/<first 16 of the key>/  cell.json  log.txt  checkpoint.safetensors  distilled.{safetensors,json}
+                                    students.json  record.json  result.json  lock
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class RunFolder:
         folder = cls(path)
         name = suite_path.stem
         if (path / INDEX).exists() and folder.suite_name != name:
-            raise RunError(f"{path} holds runs of the suite {folder.suite_name!r}, not of {name!r}. Name another with --out.")
+            raise RunError(
+                f"{path} holds runs of the suite {folder.suite_name!r}, not of {name!r}. Name another with --out."
+            )
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file, not a folder. Name another with --out.")
         try:
@@ -52,7 +54,9 @@ class RunFolder:
             for cell in cells:
                 folder.cell_dir(cell.key).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"Cannot create the run folder {path}: {error.strerror}. Name another with --out.") from error
+            raise RunError(
+                f"Cannot create the run folder {path}: {error.strerror}. Name another with --out."
+            ) from error
         for cell in cells:
             file = folder.cell_dir(cell.key) / "cell.json"
             if not file.exists():
@@ -65,14 +69,18 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """The folder at `path`. Raises: RunError where there is none."""
         if not (path / INDEX).is_file():
-            raise RunError(f"{path} is not a run folder: it has no {INDEX}. `ddbench run SUITE --out {path}` makes one.")
+            raise RunError(
+                f"{path} is not a run folder: it has no {INDEX}. `ddbench run SUITE --out {path}` makes one."
+            )
         return cls(path)
 
     @cached_property
     def _index(self) -> dict[str, object]:
         index = read_json(self.path / INDEX)
         if not isinstance(index, dict) or not isinstance(index.get("keys"), list) or "suite" not in index:
-            raise ArtifactError(f"{self.path / INDEX} is not a run folder's index. Re-issue `ddbench run` to write it anew.")
+            raise ArtifactError(
+                f"{self.path / INDEX} is not a run folder's index. Re-issue `ddbench run` to write it anew."
+            )
         return index
 
     @property
@@ -94,7 +102,9 @@ class RunFolder:
         try:
             cell = Cell.model_validate(read_json(file))
         except ValidationError as error:
-            raise ArtifactError(f"{file} is not a cell: {error.error_count()} faults. Re-issue `ddbench run`.") from error
+            raise ArtifactError(
+                f"{file} is not a cell: {error.error_count()} faults. Re-issue `ddbench run`."
+            ) from error
         if cell.key != key:
             raise ArtifactError(f"{file} is the cell {cell.key[:12]}, not {key[:12]}. Delete its folder and run again.")
         return cell

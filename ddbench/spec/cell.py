@@ -88,7 +88,7 @@ class EvaluationProtocol(Training):
     @field_validator("networks", "columns", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str | dict) else value
+        return (value,) if isinstance(value, str | dict) else tuple(value) if isinstance(value, list) else value
 
 
 class Versions(BaseModel):

@@ -11,7 +11,7 @@ from ddbench.budget import Budget
 from ddbench.errors import did_you_mean
 from ddbench.spec.cell import Choice, EvaluationProtocol, Training
 from ddbench.spec.suite import AXES, FORMATS, PLUGIN_AXES, Block, Match, Setting, Suite
-from ddbench.spec.yaml import Document, Fault
+from ddbench.spec.yaml import Document, Fault, Way
 
 _MODELS: dict[str | int, type[BaseModel]] = {
     "grid": Block, "protocol": EvaluationProtocol, "protocols": EvaluationProtocol, "full": Training,
@@ -35,15 +35,15 @@ def structure(document: Document) -> tuple[Suite | None, list[Fault]]:
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
-        return None, faults + [document.fault(e["loc"], _words(e)) for e in error.errors()]
+        return None, faults + [document.fault(_plain(e["loc"]), _words(e)) for e in error.errors()]
     suite._document = document
     return suite, faults + list(_dangling(suite, document))
 
 
 def _words(e: Any) -> str:
     """A pydantic mistake as a sentence of what is wrong and what would be right."""
-    loc = e["loc"]
-    name = next((part for part in reversed(loc) if isinstance(part, str) and part not in ("mapping", "name")), "")
+    loc = _plain(e["loc"])
+    name = next((part for part in reversed(loc) if isinstance(part, str)), "")
     key, given, kind = repr(loc[-1] if loc else ""), e["input"], e["type"]
     if kind == "extra_forbidden":
         return f"unknown key {key}. {did_you_mean(str(loc[-1]), _model(loc).model_fields)}"
@@ -68,12 +68,17 @@ def _words(e: Any) -> str:
     return f"{name!r}: {said[:1].lower() + said[1:]}, got {given!r}.{hint}"
 
 
-def _model(loc: tuple[str | int, ...]) -> type[BaseModel]:
+def _plain(loc: Way) -> Way:
+    """The location without the mark of which form `protocol` has."""
+    return (loc[0], *loc[2:]) if loc[:1] == ("protocol",) else loc
+
+
+def _model(loc: Way) -> type[BaseModel]:
     """The model in which the last step of a location is a field."""
     return _last(loc[:-1])
 
 
-def _last(loc: tuple[str | int, ...]) -> type[BaseModel]:
+def _last(loc: Way) -> type[BaseModel]:
     model: type[BaseModel] = Suite
     for part in loc:
         model = _MODELS.get(part, model)
@@ -83,10 +88,10 @@ def _last(loc: tuple[str | int, ...]) -> type[BaseModel]:
 def _dangling(suite: Suite, document: Document) -> Iterator[Fault]:
     """Protocol names that are not defined, and rules that name a plug-in which their block does not have."""
     if isinstance(suite.protocol, str) and suite.protocol not in suite.protocols:
-        yield document.fault(("protocol",), _no_protocol(suite.protocol, suite))
+        yield document.fault(("protocol",), no_protocol(suite.protocol, suite))
     for i, block in enumerate(suite.grid):
         if block.protocol is not None and block.protocol not in suite.protocols:
-            yield document.fault(("grid", i, "protocol"), _no_protocol(block.protocol, suite))
+            yield document.fault(("grid", i, "protocol"), no_protocol(block.protocol, suite))
         for where, rule in _rules(block):
             for axis in PLUGIN_AXES:
                 known = {c.name for c in (*getattr(block, AXES[axis]), *_included(block, axis))}
@@ -101,7 +106,7 @@ def _dangling(suite: Suite, document: Document) -> Iterator[Fault]:
                 yield document.fault(("grid", i, "settings", j), text)
 
 
-def _rules(block: Block) -> Iterator[tuple[tuple[str | int, ...], Match]]:
+def _rules(block: Block) -> Iterator[tuple[Way, Match]]:
     for j, rule in enumerate(block.exclude):
         yield ("exclude", j), rule
     for j, setting in enumerate(block.settings):
@@ -112,6 +117,7 @@ def _included(block: Block, axis: str) -> list[Choice]:
     return [choice for rule in block.include for choice in getattr(rule, axis)]
 
 
-def _no_protocol(name: str, suite: Suite) -> str:
+def no_protocol(name: str, suite: Suite) -> str:
+    """Says that a protocol's name is not defined."""
     hint = did_you_mean(name, suite.protocols) or "Define it under 'protocols'."
     return f"there is no protocol {name!r}. {hint}"

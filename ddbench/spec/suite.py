@@ -1,22 +1,22 @@
 """A suite: the versioned YAML file that expands into cells, and how it is read. torch-free at import.
 
-    ddbench: 1                        # version of this format
-    name: example
-    version: 1                        # of this suite; raise it when its cells change
-    protocol: {students: 3}           # an evaluation protocol, or the name of one under `protocols`
-    grid:                             # blocks; each is the product of its lists. One value may stand for a list
-      - datasets: fashion_mnist_small
-        codecs: [identity, {downsample: {factor: 2}}]
-        methods: [random, {dm: {iterations: 500}}]
-        spaces: signal
-        budgets: [{ipc: 1}, {bytes_per_class: 4000}]
-        seeds: [0, 1, 2]
-        exclude:                      # combinations that have all the values named; a list means any of them
-          - {codec: downsample, budget: {ipc: 1}}
-        include:                      # more combinations; an axis left out takes the first of its list above
-          - {codec: jpeg, method: random, seed: [0, 1, 2]}
-        settings:                     # arguments for some combinations, merged last; later settings win
-          - {when: {codec: downsample, method: dm}, method_args: {lr: 2.0}}
+ddbench: 1                        # version of this format
+name: example
+version: 1                        # of this suite; raise it when its cells change
+protocol: {students: 3}           # an evaluation protocol, or the name of one under `protocols`
+grid:                             # blocks; each is the product of its lists. One value may stand for a list
+  - datasets: fashion_mnist_small
+    codecs: [identity, {downsample: {factor: 2}}]
+    methods: [random, {dm: {iterations: 500}}]
+    spaces: signal
+    budgets: [{ipc: 1}, {bytes_per_class: 4000}]
+    seeds: [0, 1, 2]
+    exclude:                      # combinations that have all the values named; a list means any of them
+      - {codec: downsample, budget: {ipc: 1}}
+    include:                      # more combinations; an axis left out takes the first of its list above
+      - {codec: jpeg, method: random, seed: [0, 1, 2]}
+    settings:                     # arguments for some combinations, merged last; later settings win
+      - {when: {codec: downsample, method: dm}, method_args: {lr: 2.0}}
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Suite(_Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
     version: int = Field(1, ge=1, strict=True)
     description: str = ""
-    protocol: ProtocolOrName = EvaluationProtocol()
+    protocol: ProtocolOrName = Field(default_factory=lambda: EvaluationProtocol.model_validate({}))
     protocols: dict[str, EvaluationProtocol] = {}
     grid: Listed1[Block]
 
@@ -136,10 +136,10 @@ class Suite(_Part):
         """Where the suite was written; for one made in Python, its data without lines."""
         return self._document or Document(self.name, self.model_dump(mode="json", exclude_unset=True))
 
-    def protocol_of(self, block: Block) -> EvaluationProtocol:
-        """The protocol of a block: the one that it names, else the suite's."""
+    def protocol_of(self, block: Block) -> EvaluationProtocol | None:
+        """The protocol of a block: the one that it names, else the suite's. None where the name is not defined."""
         chosen = block.protocol if block.protocol is not None else self.protocol
-        return self.protocols[chosen] if isinstance(chosen, str) else chosen
+        return self.protocols.get(chosen) if isinstance(chosen, str) else chosen
 
 
 def load_suite(text: str, plugins: bool = True) -> Suite:
@@ -158,7 +158,8 @@ def check(document: Document, plugins: bool = True) -> Suite:
 
     suite, faults = structure(document)
     if plugins:
-        from ddbench.spec.expand import combination_faults, plugin_faults
+        from ddbench.spec.expand import combination_faults
+        from ddbench.spec.named import plugin_faults
 
         faults += plugin_faults(document)
         if suite is not None:

@@ -1,6 +1,7 @@
-"""YAML as plain data that remembers where each value stood, so that every mistake can be shown with its line. torch-free.
+"""YAML as plain data that remembers where each value stood, so that a mistake can be shown with its line. torch-free.
 
-Accepted is what a settings file needs: mappings with text keys, lists, text, numbers, booleans, null, anchors, merge keys.
+Accepted is what a settings file needs: mappings with text keys, lists, text, numbers, booleans, null, anchors and
+merge keys.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_INTEGER = 2**63 - 1
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {"null", "bool", "int", "float", "str", "timestamp", "value"}
 
-Path_ = tuple[str | int, ...]
+Way = tuple[str | int, ...]
 """Way to a value: keys and list indices from the top."""
 
 
@@ -44,7 +45,7 @@ class Document:
     label: str
     """What the user called the file."""
     data: Any
-    marks: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    marks: dict[Way, tuple[int, int]] = field(default_factory=dict)
     """(line, column) by path, 1-based; of the key for a value in a mapping."""
     faults: tuple[Fault, ...] = ()
     """Mistakes that did not stop the reading, duplicate keys for one."""
@@ -55,7 +56,7 @@ class Document:
         Steps that the file does not have are passed over: a validated value may sit deeper than what was written (a
         single value that stands for a list, a plug-in's arguments in their short form).
         """
-        here: Path_ = ()
+        here: Way = ()
         for step in path:
             if (*here, step) in self.marks:
                 here = (*here, step)
@@ -71,7 +72,7 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but `1e-3` is a number, as in YAML 1.2."""
+    """PyYAML's safe loader, except that `1e-3` is a number, as in YAML 1.2."""
 
 
 _Loader.add_implicit_resolver(
@@ -85,7 +86,9 @@ def read(path: Path, label: str | None = None) -> Document:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise SpecError(f"{label} is {size} bytes long; a suite has at most {MAX_FILE_BYTES}. Is it the right file?")
+            raise SpecError(
+                f"{label} is {size} bytes long; a suite has at most {MAX_FILE_BYTES}. Is it the right file?"
+            )
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SpecError(f"{label} cannot be read: {error.strerror or error}.") from error
@@ -124,11 +127,11 @@ class _Walk:
 
     def __init__(self, loader: _Loader, label: str) -> None:
         self.loader, self.label = loader, label
-        self.marks: dict[Path_, tuple[int, int]] = {}
+        self.marks: dict[Way, tuple[int, int]] = {}
         self.faults: list[Fault] = []
         self.count = 0
 
-    def value(self, node: yaml.Node, path: Path_, at: yaml.Node | None = None, depth: int = 0) -> Any:
+    def value(self, node: yaml.Node, path: Way, at: yaml.Node | None = None, depth: int = 0) -> Any:
         """The node's value; `at` is the node that a reader would look at (the key, in a mapping)."""
         mark = (at or node).start_mark
         line = mark.line + 1
@@ -149,7 +152,7 @@ class _Walk:
             return [self.value(item, (*path, i), depth=depth + 1) for i, item in enumerate(node.value)]
         return self.scalar(node, line)
 
-    def mapping(self, node: yaml.MappingNode, path: Path_, depth: int) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, path: Way, depth: int) -> dict[str, Any]:
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
         first: dict[str, int] = {}
@@ -165,6 +168,9 @@ class _Walk:
                 self.faults.append(Fault(line, f"the key{shown} is not text. Put it in quotes if it is a name."))
                 continue
             key = key_node.value
+            if not _encodable(key):
+                self.faults.append(Fault(line, "this key holds half a surrogate pair, which is no character."))
+                continue
             if key in first:
                 self.faults.append(
                     Fault(line, f"the key {key!r} is given twice; first on line {first[key]}. Keep one of them.")
@@ -174,7 +180,7 @@ class _Walk:
             own[key] = self.value(value_node, (*path, key), key_node, depth + 1)
         return {**merged, **own}
 
-    def merge(self, key_node: yaml.Node, node: yaml.Node, path: Path_, depth: int) -> dict[str, Any]:
+    def merge(self, key_node: yaml.Node, node: yaml.Node, path: Way, depth: int) -> dict[str, Any]:
         """What `<<: *alias` or `<<: [*a, *b]` brings; earlier sources win, as YAML has it."""
         merged: dict[str, Any] = {}
         here = self.marks[path]
@@ -193,6 +199,9 @@ class _Walk:
             self.faults.append(Fault(line, f"values tagged {node.tag!r} are not taken here. Leave the tag out."))
             return None
         if kind in ("str", "timestamp", "value"):
+            if not _encodable(node.value):
+                self.faults.append(Fault(line, "this text holds half a surrogate pair, which is no character."))
+                return None
             return node.value
         try:
             value = self.loader.construct_object(node, deep=True)
@@ -206,3 +215,7 @@ class _Walk:
             self.faults.append(Fault(line, "this whole number does not fit 64 bits."))
             return None
         return value
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)

@@ -18,7 +18,8 @@ class FeatureConfig(PluginConfig):
     """Arguments of a selector that compares items."""
 
     features: Features = Field(
-        "values", description="values: the match-space value, flattened; network: embedding of an untrained match network."
+        "values",
+        description="values: the match-space value, flattened; network: embedding of an untrained match network.",
     )
 
 

@@ -36,7 +36,8 @@ class KMeans(Selector):
 def central(phi: Float[Tensor, "n_k d"], n: int, draw: Generator) -> Int[Tensor, " n"]:
     """Rows of φ nearest to the n centroids, largest cluster first; a row serves one centroid only."""
     seed = int(torch.randint(2**31 - 1, (1,), generator=draw))
-    fit = SklearnKMeans(n, n_init=1, random_state=seed).fit(phi.numpy())
+    means = SklearnKMeans(n, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
+    fit = means.fit(phi.numpy())
     sizes = torch.bincount(torch.as_tensor(fit.labels_, dtype=torch.long), minlength=n)
     distance = torch.cdist(torch.as_tensor(fit.cluster_centers_), phi)
     chosen: list[int] = []

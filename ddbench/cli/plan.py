@@ -1,0 +1,86 @@
+"""`ddbench plan`: what a suite would run, before anything is computed. Imports the plug-ins that the suite names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ddbench.spec.plan import PlannedCell
+
+HEADER = ("budget", "codec", "method", "items a class", "bytes", "cap", "share", "seeds")
+
+
+@click.command(epilog="\b\nExample:\n  ddbench plan quickstart")
+@click.argument("suite")
+def plan(suite: str) -> None:
+    """Show the cells of SUITE (a path or the name of a shipped suite): items a class, bytes, seeds.
+
+    Says which mandatory rows the suite lacks. Computes nothing.
+    """
+    from ddbench.spec.expand import expand
+    from ddbench.spec.plan import missing_mandatory
+    from ddbench.spec.plan import plan as planned
+    from ddbench.spec.suite import load_suite
+
+    loaded = load_suite(suite)
+    cells = expand(loaded)
+    found = planned(cells)
+    click.echo(f"{loaded.name}, version {loaded.version}: {len(cells)} cells")
+    if loaded.description:
+        click.echo(loaded.description.strip())
+
+    def heading(p: PlannedCell) -> tuple[str, str, str]:
+        return str(p.cell.dataset), p.cell.protocol.name, p.cell.protocol.evaluate_on
+
+    for (dataset, protocol, split), group in groupby(sorted(found, key=heading), key=heading):
+        click.echo(f"\n{dataset}, protocol {protocol}, scored on {split}\n\n{_grid(list(group))}")
+    click.echo(
+        f"\nIn all {len(cells)} cells, {sum(_students(p) for p in found)} students, {_disk(found)} on disk at most."
+    )
+    for sentence in missing_mandatory(cells):
+        click.echo(f"Mandatory row absent: {sentence}")
+
+
+def _students(planned: PlannedCell) -> int:
+    protocol = planned.cell.protocol
+    return protocol.students * len(protocol.networks) * len(protocol.columns)
+
+
+def _disk(planned: Sequence[PlannedCell]) -> str:
+    return f"{sum(p.disk_bytes for p in planned) / 1e6:,.1f} MB"
+
+
+def _grid(planned: Sequence[PlannedCell]) -> str:
+    """A line for each row, that is for cells that differ in their seed only."""
+    from tabulate import tabulate
+
+    from ddbench.canonical import canonical
+
+    rows: dict[str, list[PlannedCell]] = {}
+    for p in planned:
+        rows.setdefault(canonical(p.cell.model_dump(mode="json", exclude={"seed"})), []).append(p)
+    by_budget = sorted(rows.values(), key=lambda group: group[0].cap_bytes or float("inf"))
+    lines = [_line(group) for group in by_budget]
+    return tabulate(lines, HEADER, "simple", disable_numparse=True, colalign=["left"] * 3 + ["right"] * 5)
+
+
+def _line(group: Sequence[PlannedCell]) -> list[str]:
+    from ddbench.report.labels import budget_label, codec_label, method_label
+
+    first = group[0]
+    items, used, cap = first.slots, first.used_bytes, first.cap_bytes
+    whole = first.cell.budget is None
+    return [
+        budget_label(first.cell),
+        "–" if whole else codec_label(first.cell),
+        method_label(first.cell),
+        "all" if whole else "varies" if items is None else str(items),
+        "–" if whole else "up to cap" if used is None else f"{used:,}",
+        "–" if cap is None else f"{cap:,}",
+        "–" if used is None or not cap else f"{100 * used / cap:.1f} %",
+        str(len(group)),
+    ]

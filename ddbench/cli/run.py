@@ -1,0 +1,164 @@
+"""`ddbench run`: brings every cell of a suite to a result, then prints and draws what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ddbench.cli.main import INTERRUPTED
+from ddbench.cli.progress import Progress
+from ddbench.errors import SpecError
+from ddbench.interfaces.engine import Job
+from ddbench.report.table import Collection, failures, render
+
+if TYPE_CHECKING:
+    from ddbench.result.schema import Result
+    from ddbench.run.folder import RunFolder
+    from ddbench.spec.cell import Cell
+
+DEFAULT_ENGINE = "local"
+FAILURES = ("failed", "out_of_memory", "diverged")
+SOME_FAILED = 1
+
+
+@click.command(
+    epilog="\b\nExamples:\n  ddbench run quickstart\n  ddbench run my_suite.yaml --out runs/mine --only 'dct × dm'"
+)
+@click.argument("suite")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME of the suite]")
+@click.option("--engine", default="auto", show_default=True, help="Where cells run; see `ddbench list engines`.")
+@click.option("--slots", type=click.IntRange(1), help="Worker processes.  [default: as the engine sees fit]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, or a list such as cuda:0,cuda:1.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of a process.")
+@click.option(
+    "--checkpoint-s", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
+    help="Seconds between checkpoints.",
+)  # fmt: skip
+@click.option("--retry-failed", is_flag=True, help="Run cells that failed once more.")
+@click.option("--only", metavar="TEXT", help="Run only cells whose title holds TEXT.")
+@click.option("--report/--no-report", default=True, help="Write table.md, chart.png and pictures.")
+def run(
+    suite: str, out: Path | None, engine: str, slots: int | None, device: str, threads: int,
+    checkpoint_s: float, retry_failed: bool, only: str | None, report: bool,
+) -> None:  # fmt: skip
+    """Run the cells of SUITE: a path, or the name of a shipped suite.
+
+    What is finished stays: the same command again resumes. Exit code 1 where cells failed.
+    """
+    from ddbench.run.folder import RunFolder
+    from ddbench.spec.expand import expand
+    from ddbench.spec.find import find_suite
+    from ddbench.spec.mandatory import missing_mandatory
+    from ddbench.spec.suite import load_suite
+
+    loaded = load_suite(suite)
+    cells = expand(loaded)
+    wanted = _filtered(cells, only)
+    for sentence in missing_mandatory(cells):
+        click.echo(f"warning: mandatory row absent: {sentence}", err=True)
+    runs = RunFolder.create(out or Path("runs") / loaded.name, find_suite(suite), cells)
+    todo = _to_do(runs, wanted, retry_failed)
+    if todo:
+        job = Job(runs.path, [c.key for c in todo], device, threads, checkpoint_s)
+        _run_engine(job, todo, engine, slots)
+    results, unreadable = _results(runs, wanted)
+    _report(runs, Collection(results, unreadable), report)
+    _conclude(runs, wanted, results, unreadable)
+
+
+def _filtered(cells: Sequence[Cell], only: str | None) -> list[Cell]:
+    found = [c for c in cells if only is None or only.lower() in c.title.lower()]
+    if not found:
+        example = f" A title looks like {cells[0].title!r}." if cells else ""
+        raise SpecError(f"No cell of the suite has {only!r} in its title.{example}")
+    return found
+
+
+def _to_do(runs: RunFolder, wanted: Sequence[Cell], retry_failed: bool) -> list[Cell]:
+    """The cells that still need a result; says how many have one."""
+    todo, done, failed = [], 0, 0
+    for cell in wanted:
+        state = runs.state(cell.key)
+        if state in FAILURES and retry_failed:
+            runs.forget(cell.key)
+            todo.append(cell)
+        elif state == "ok" or state in FAILURES:
+            done += 1
+            failed += state != "ok"
+        else:
+            if state == "unreadable":
+                click.echo(f"warning: the result of {cell.title} cannot be read; it is computed again.", err=True)
+            todo.append(cell)
+    said = f"{runs.path}: {len(todo)} cells to run"
+    if done:
+        said += f", {done} finished before"
+    if failed:
+        said += f" ({failed} of them failed; --retry-failed runs them again)"
+    click.echo(said)
+    return todo
+
+
+def _run_engine(job: Job, todo: Sequence[Cell], engine: str, slots: int | None) -> None:
+    from ddbench import registry
+
+    name = DEFAULT_ENGINE if engine == "auto" else engine
+    chosen = registry.build("engine", name, {} if slots is None else {"slots": slots})
+    try:
+        with Progress({cell.key: cell.title for cell in todo}) as progress:
+            chosen.run(job, progress)
+    except KeyboardInterrupt:
+        click.echo(
+            f"\nInterrupted. What is finished is in {job.folder}; run the same command again to resume.", err=True
+        )
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _results(runs: RunFolder, wanted: Sequence[Cell]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+    from ddbench.errors import ArtifactError
+
+    results, unreadable = [], []
+    for cell in wanted:
+        try:
+            result = runs.result(cell.key)
+        except ArtifactError as error:
+            unreadable.append(str(error))
+            continue
+        if result is not None:
+            results.append(result)
+    return tuple(results), tuple(unreadable)
+
+
+def _report(runs: RunFolder, found: Collection, files: bool) -> None:
+    if not found.results:
+        return
+    click.echo("\n" + render(Collection(found.results, found.unreadable)))
+    if not files:
+        return
+    from ddbench.report.files import write_report
+
+    written = write_report(runs, found)
+    for trouble in written.troubles:
+        click.echo(f"warning: {trouble}", err=True)
+    click.echo(f"table     {written.table}")
+    if written.chart:
+        click.echo(f"chart     {written.chart}")
+    if written.pictures:
+        click.echo(f"pictures  {written.pictures[0].parent} ({len(written.pictures)}, one a row)")
+    click.echo(f"results   {runs.path / 'cells'}/*/result.json")
+
+
+def _conclude(runs: RunFolder, wanted: Sequence[Cell], results: Sequence[Result], unreadable: Sequence[str]) -> None:
+    """Says what failed or is not there yet, and ends with the exit code that tells it."""
+    failed = failures(Collection(tuple(results), tuple(unreadable)))
+    waiting = len(wanted) - len(results) - len(unreadable)
+    if waiting:
+        click.echo(f"{waiting} cells have no result yet: another process runs them (`ddbench status {runs.path}`).")
+    if failed:
+        click.echo(f"{len(failed)} of {len(wanted)} cells failed (logs: {runs.path / 'cells'}/*/log.txt):", err=True)
+        for line in failed:
+            click.echo(f"  {line}", err=True)
+        click.echo("Run the same command with --retry-failed to try them again.", err=True)
+        raise click.exceptions.Exit(SOME_FAILED)

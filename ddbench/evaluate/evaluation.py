@@ -1,0 +1,173 @@
+"""From a set and a protocol to the record of every student: groups, columns, what was done already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ddbench import registry
+from ddbench.augment import families
+from ddbench.data import Data
+from ddbench.evaluate.schedule import Schedule, schedule_for
+from ddbench.evaluate.scoring import correct
+from ddbench.evaluate.streams import StudentStreams
+from ddbench.evaluate.students import Lesson, Student, train_students
+from ddbench.evaluate.together import Together
+from ddbench.evaluate.trainingset import SplitSet, TrainingSet
+from ddbench.result.schema import StudentRun, pack_bits
+from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Training
+
+
+def evaluate(
+    train: TrainingSet,
+    data: Data,
+    protocol: EvaluationProtocol,
+    *,
+    reference_items: int,
+    seed: int,
+    device: str = "cpu",
+    done: Sequence[StudentRun] = (),
+    progress: Callable[[float], None] = lambda fraction: None,
+    together: Together = "auto",
+) -> Iterator[list[StudentRun]]:
+    """Students of every network and column on a distilled set; yields each group's runs as soon as it is tested.
+
+    `reference_items` is K·n₀, what the float32 identity codec would hold. Columns that would train the same students
+    are trained once and yielded together. Groups that are whole in `done` are not trained again.
+
+    Raises: SpecError where a network or the augmentation does not take the set's shape.
+    """
+    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed).run(
+        device, done, progress, together
+    )
+
+
+def evaluate_full(
+    data: Data,
+    protocol: EvaluationProtocol,
+    *,
+    seed: int,
+    device: str = "cpu",
+    done: Sequence[StudentRun] = (),
+    progress: Callable[[float], None] = lambda fraction: None,
+    together: Together = "auto",
+) -> Iterator[list[StudentRun]]:
+    """The ceiling: students on the whole training set by the protocol's `full` recipe (default: its own), E passes.
+
+    Raises: SpecError where a network or the augmentation does not take the signals.
+    """
+    train = SplitSet(data.train, data.card.signal)
+    training = protocol.full or protocol
+    return _groups(train, data, protocol, training, ("equal_epochs",), len(train), seed).run(
+        device, done, progress, together
+    )
+
+
+def labels(networks: Sequence[Choice]) -> list[str]:
+    """A name for each network of a protocol: the plug-in's, with the arguments in which namesakes differ."""
+    names = []
+    for choice in networks:
+        others = [c for c in networks if c.name == choice.name and c != choice]
+        differ = sorted({k for c in others for k in {*c.args, *choice.args} if c.args.get(k) != choice.args.get(k)})
+        told = ", ".join(f"{k}={choice.args.get(k)}" for k in differ)
+        names.append(f"{choice.name}({told})" if told else choice.name)
+    return names
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Students of one network and schedule, recorded under one or more columns."""
+
+    choice: Choice
+    label: str
+    schedule: Schedule
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    train: TrainingSet
+    data: Data
+    training: Training
+    students: int
+    seed: int
+    groups: tuple[_Group, ...]
+
+    def run(
+        self, device: str, done: Sequence[StudentRun], progress: Callable[[float], None], together: Together
+    ) -> Iterator[list[StudentRun]]:
+        have = {(run.network, run.column, run.student) for run in done}
+        train = self.train.to(device)
+        work = [g.schedule.samples(g.schedule.steps) for g in self.groups]
+        behind = 0
+        for group, size in zip(self.groups, work):
+
+            def share(fraction: float, behind: int = behind, size: int = size) -> None:
+                progress((behind + fraction * size) / sum(work))
+
+            missing: list[Column] = [
+                c for c in group.columns if not all((group.label, c, s) in have for s in range(self.students))
+            ]
+            if missing:
+                yield self._records(group, missing, self._train(train, group, device, together, share), device)
+            behind += size
+            progress(behind / sum(work))
+
+    def _train(
+        self, train: TrainingSet, group: _Group, device: str, together: Together, progress: Callable[[float], None]
+    ) -> list[Student]:
+        card = self.data.card
+        streams = StudentStreams(card.name, card.revision, self.seed, group.choice.name)
+        lesson = Lesson(train, self.training, group.schedule, streams, _strategy(self.data, self.training))
+        return train_students(
+            registry.build("network", group.choice.name, group.choice.args),
+            card.n_classes,
+            lesson,
+            range(self.students),
+            device=device,
+            together=together,
+            progress=progress,
+        )
+
+    def _records(
+        self, group: _Group, columns: Sequence[Column], students: Sequence[Student], device: str
+    ) -> list[StudentRun]:
+        right = correct([s.model for s in students], self.data.held_out, self.data.card.signal, device=device)
+        return [
+            StudentRun(
+                column=column,
+                network=group.label,
+                student=index,
+                accuracy=int(row.sum()) / len(row),
+                n_test=len(row),
+                correct=pack_bits(row.tolist()),
+                steps=student.steps,
+                samples_seen=group.schedule.samples(student.steps),
+                train_loss=student.train_loss,
+            )
+            for column in columns
+            for index, (student, row) in enumerate(zip(students, right))
+        ]
+
+
+def _groups(
+    train: TrainingSet,
+    data: Data,
+    protocol: EvaluationProtocol,
+    training: Training,
+    columns: Sequence[Column],
+    reference_items: int,
+    seed: int,
+) -> _Evaluation:
+    families(_strategy(data, training), train.shape)
+    groups = []
+    for label, choice in dict(zip(labels(protocol.networks), protocol.networks)).items():
+        by_schedule: dict[Schedule, list[Column]] = {}
+        for column in columns:
+            by_schedule.setdefault(schedule_for(column, training, len(train), reference_items), []).append(column)
+        groups += [_Group(choice, label, schedule, tuple(named)) for schedule, named in by_schedule.items()]
+    return _Evaluation(train, data, training, protocol.students, seed, tuple(groups))
+
+
+def _strategy(data: Data, training: Training) -> str:
+    return data.card.signal.augmentation if training.augment == "dataset" else ""

@@ -1,0 +1,175 @@
+"""Students: fresh networks trained on a set, together or one by one, with the same numbers either way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.func import functional_call, vmap
+from torch.nn import functional as F
+
+from ddbench.augment import apply, stream
+from ddbench.evaluate.optimiser import Optimiser
+from ddbench.evaluate.schedule import Schedule, lr_at, resets_momentum_at
+from ddbench.evaluate.streams import StudentStreams
+from ddbench.evaluate.together import Together, decide
+from ddbench.evaluate.trainingset import TrainingSet
+from ddbench.evaluate.weights import Weights
+from ddbench.interfaces.network import Classifier, Network, fresh
+from ddbench.spec.cell import Training
+
+CHECK_EVERY = 64
+"""Updates between two looks at the device: for progress, and to end where no student is left."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What students of one group have in common: the set, the recipe, the schedule, and their random streams."""
+
+    train: TrainingSet
+    training: Training
+    schedule: Schedule
+    streams: StudentStreams
+    strategy: str = ""
+    """Augmentation, one draw an update (the operation) and a sample (its parameters); '' for none."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """A trained student. `train_loss` is the mean of its last epoch, None where it stopped at a non-finite loss."""
+
+    model: Classifier
+    steps: int
+    train_loss: float | None
+
+
+Gradients = Callable[[Float[Tensor, "s b *shape"], Tensor], Float[Tensor, " s"]]
+"""Fills the weights' gradients for one update of each student; gives the losses."""
+
+
+def train_students(
+    network: Network,
+    n_classes: int,
+    lesson: Lesson,
+    indices: Sequence[int],
+    *,
+    device: str | torch.device = "cpu",
+    together: Together = "auto",
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> list[Student]:
+    """The students with these indices, each from its own weights, order and augmentation.
+
+    A student whose loss is not finite stops where it is. `progress` gets the share of updates done.
+
+    Raises: SpecError where the network does not take the set's shape, or the augmentation does not.
+    """
+    shape, schedule = lesson.train.shape, lesson.schedule
+    models = [
+        fresh(network, shape, n_classes, lesson.streams.init(i), device).to(lesson.train.dtype).train() for i in indices
+    ]
+    if decide(together, models[0], len(models), shape, schedule.batch):
+        weights = Weights(models)
+        return _train(lesson, indices, weights, stacked_gradients(weights), progress)
+    students = []
+    for done, (index, model) in enumerate(zip(indices, models)):
+        weights = Weights([model])
+
+        def share(fraction: float, done: int = done) -> None:
+            progress((done + fraction) / len(models))
+
+        with torch.random.fork_rng(devices=[torch.device(device)] if torch.device(device).type == "cuda" else []):
+            torch.manual_seed(lesson.streams.noise(index))
+            students += _train(lesson, [index], weights, single_gradients(weights), share)
+    return students
+
+
+def single_gradients(weights: Weights) -> Gradients:
+    """Gradients of one student by plain backward."""
+    (model,) = weights.models
+
+    def gradients(x: Tensor, y: Tensor) -> Tensor:
+        loss = F.cross_entropy(model(x[0]), y[0])
+        weights.gradients.zero_()
+        loss.backward()
+        return loss.detach()[None]
+
+    return gradients
+
+
+def stacked_gradients(weights: Weights) -> Gradients:
+    """Gradients of all students in one computation over stacked weights."""
+    forward = vmap(lambda parameters, x: functional_call(weights.models[0], parameters, (x,)), randomness="error")
+
+    def gradients(x: Tensor, y: Tensor) -> Tensor:
+        leaf = weights.values.detach().requires_grad_()
+        logits = forward(dict(weights.split(leaf)), x)
+        losses = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view(y.shape).mean(1)
+        # Students do not touch each other, so the gradient of the sum holds each student's own.
+        (weights.gradients,) = torch.autograd.grad(losses.sum(), leaf)
+        return losses.detach()
+
+    return gradients
+
+
+def _train(
+    lesson: Lesson, indices: Sequence[int], weights: Weights, gradients: Gradients, progress: Callable[[float], None]
+) -> list[Student]:
+    training, schedule = lesson.training, lesson.schedule
+    optimiser = Optimiser(training, weights.values)
+    watch = _Watch(len(indices), schedule, weights.values.device)
+    feeds = [_feed(lesson, i, weights.values.device) for i in indices]
+    for step, batches in enumerate(zip(*feeds)):
+        if step % CHECK_EVERY == 0:
+            progress(step / schedule.steps)
+            if step and not bool(watch.alive.any()):
+                break
+        if resets_momentum_at(training, step, schedule.steps):
+            optimiser.reset()
+        losses = gradients(*(torch.stack(part) for part in zip(*batches)))
+        alive = watch.see(step, losses)
+        optimiser.update(weights.gradients, lr_at(training, step, schedule.steps), alive)
+    progress(1.0)
+    return [
+        Student(model, steps, loss)
+        for model, steps, loss in zip(weights.models, watch.steps.tolist(), watch.last_epoch())
+    ]
+
+
+def _feed(lesson: Lesson, student: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """The augmented batches of one student."""
+    schedule, streams = lesson.schedule, lesson.streams
+    order = streams.order(student, schedule, device)
+    draws = stream(lesson.strategy, lesson.train.shape, schedule.batch, streams.augment(student), device)
+    for index, draw in zip(order, draws):
+        x, y = lesson.train.batch(index)
+        yield apply(draw, x[:, None])[:, 0], y
+
+
+class _Watch:
+    """Which students still learn, for how many updates they did, and their losses of the last epoch."""
+
+    def __init__(self, students: int, schedule: Schedule, device: torch.device) -> None:
+        self.schedule = schedule
+        self.alive = torch.ones(students, dtype=torch.bool, device=device)
+        self.steps = torch.zeros(students, dtype=torch.long, device=device)
+        self._sum = torch.zeros(students, device=device)
+        self._items = 0
+
+    def see(self, step: int, losses: Float[Tensor, " s"]) -> Bool[Tensor, " s"]:
+        """Notes an update's losses. A student that is once not finite is no longer alive."""
+        self.alive &= losses.isfinite()
+        self.steps += self.alive
+        if step >= self.schedule.steps - self.schedule.epoch_steps:
+            items = self.schedule.items_at(step)
+            self._sum += losses * items
+            self._items += items
+        return self.alive
+
+    def last_epoch(self) -> list[float | None]:
+        """Mean loss over the items of the last epoch."""
+        means = (self._sum / max(self._items, 1)).tolist()
+        return [m if ok and isfinite(m) else None for m, ok in zip(means, self.alive.tolist())]

@@ -1,0 +1,108 @@
+"""The words of a table: headings, column names and the text of each row. torch-free."""
+
+from __future__ import annotations
+
+from ddbench.report.labels import (
+    arguments,
+    budget_label,
+    codec_label,
+    count,
+    method_label,
+    networks_label,
+    percent,
+    recipe,
+    span,
+)
+from ddbench.report.rows import Row, Table
+from ddbench.stats import CONFIDENCE
+
+SEVERAL = "†"
+"""Marks rows of which some seeds failed."""
+NOTHING = "–"
+
+
+def headings(table: Table) -> list[str]:
+    """What all rows of a table share: dataset, scored split, protocol, how to read the figures."""
+    cell, protocol = table.cell, table.cell.protocol
+    scored = "test set" if protocol.evaluate_on == "test" else "VALIDATION split (10 % of training), not the test set"
+    dataset = " ".join(p for p in (cell.dataset.name, arguments(cell.dataset.args)) if p)
+    lines = [
+        f"{dataset}, protocol {protocol.name}, scored on the {scored}",
+        f"Students: {protocol.students} × {networks_label(protocol)} a seed; {recipe(protocol)}.",
+    ]
+    if protocol.full is not None and any(row.is_ceiling for row in table.rows):
+        lines.append(f"Students of the ceiling: {recipe(protocol.full)}.")
+    lines.append(
+        f"Accuracies in percent ± half width of the {100 * CONFIDENCE:g} % interval over distillation seeds "
+        "(none for one seed)."
+    )
+    return lines
+
+
+def header(table: Table, narrow: bool = False) -> tuple[list[str], list[str]]:
+    """(column names, their alignment); narrow names break into two lines."""
+    gap = "\n" if narrow else " "
+    several = len({network for _, network in table.scores}) > 1
+    scores = [column.replace("_", gap) + (f"{gap}{network}" if several else "") for column, network in table.scores]
+    names = ["budget", "codec", "method", f"items{gap}a class"]
+    if _shows_signals(table):
+        names.append(f"signals{gap}a class")
+    counts = ["updates", f"samples{gap}seen"]
+    both = " / ".join(c.removeprefix("equal_") for c in table.cell.protocol.columns)
+    if len(table.cell.protocol.columns) > 1:
+        counts = [f"updates{gap}({both})", f"samples seen{gap}({both})"]
+    names += [f"bytes{gap}(share of cap)", *scores, *counts, f"seconds{gap}a cell", "seeds"]
+    left = 3
+    return names, ["left"] * left + ["right"] * (len(names) - left)
+
+
+def body(table: Table) -> list[list[list[str]]]:
+    """The rows' text, grouped by budget; a group names its budget once."""
+    groups = []
+    for group in table.groups:
+        lines = [_line(table, row) for row in group]
+        for line in lines[1:]:
+            line[0] = ""
+        groups.append(lines)
+    return groups
+
+
+def _line(table: Table, row: Row) -> list[str]:
+    cell = row.cell
+    codec = NOTHING if row.is_ceiling else codec_label(cell)
+    method = method_label(cell, table.differing(row))
+    if table.has_several_match_networks and not row.is_ceiling:
+        method += f" via {cell.network}"
+    line = [budget_label(cell), codec, method, span(row.items)]
+    if _shows_signals(table):
+        line.append(span(row.signals))
+    line.append(_bytes(row))
+    for score in table.scores:
+        found = row.accuracy(score)
+        line.append(percent(found.mean, found.half_width) if found else NOTHING)
+    columns = table.cell.protocol.columns
+    line.append(_counts([row.steps(c) for c in columns]))
+    line.append(_counts([row.samples_seen(c) for c in columns]))
+    line.append(NOTHING if row.seconds is None else f"{row.seconds:.1f}")
+    ok = {r.cell.seed for r in row.ok}
+    failed = {r.cell.seed for r in row.failed} - ok
+    line.append(f"{len(ok)} of {len(ok | failed)}{SEVERAL}" if failed else str(len(ok)))
+    return line
+
+
+def _bytes(row: Row) -> str:
+    if row.used_bytes is None:
+        return NOTHING
+    if not row.allowed_bytes:
+        return f"{row.used_bytes:,}"
+    mark = "!" if row.over_bytes else ""
+    return f"{row.used_bytes:,} ({100 * row.used_bytes / row.allowed_bytes:.0f} %){mark}"
+
+
+def _counts(values: list[int | None]) -> str:
+    return " / ".join(NOTHING if v is None else count(v) for v in values)
+
+
+def _shows_signals(table: Table) -> bool:
+    """Whether any row decodes to more signals than it stores items."""
+    return any(row.items != row.signals for row in table.rows)

@@ -1,0 +1,74 @@
+"""How the parts of a cell are called in tables and charts. torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ddbench.canonical import canonical
+from ddbench.spec.cell import Cell, EvaluationProtocol, Training
+
+
+def codec_label(cell: Cell) -> str:
+    """The codec with all its arguments, and the storage type where it is not float32."""
+    storage = "" if cell.storage == "float32" else cell.storage
+    return " ".join(p for p in (cell.codec.name, arguments(cell.codec.args), storage) if p)
+
+
+def method_label(cell: Cell, differing: Iterable[str] = ()) -> str:
+    """The method, its space where that is `code`, and those arguments in which rows of a table differ.
+
+    A method's arguments are many and mostly shared; a table says in words which recipe it used, not in every row.
+    """
+    space = "(code)" if cell.space == "code" else ""
+    args = {n: cell.method.args[n] for n in differing if n in cell.method.args}
+    return " ".join(p for p in (cell.method.name, space, arguments(args)) if p)
+
+
+def arguments(args: dict[str, Any]) -> str:
+    """`factor=2 keep=0.125`; arguments that are null are not there."""
+    return " ".join(f"{name}={_value(value)}" for name, value in sorted(args.items()) if value is not None)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else canonical(value)
+
+
+def budget_label(cell: Cell) -> str:
+    return "none" if cell.budget is None else str(cell.budget)
+
+
+def networks_label(protocol: EvaluationProtocol) -> str:
+    return ", ".join(" ".join(p for p in (n.name, arguments(n.args)) if p) for n in protocol.networks)
+
+
+def recipe(training: Training) -> str:
+    """A student's recipe in one line."""
+    return (
+        f"{training.epochs} epochs, batch {training.batch}, {training.optimiser} lr {training.lr:g} "
+        f"({training.schedule}), weight decay {training.weight_decay:g}, augmentation: {training.augment}"
+    )
+
+
+def percent(share: float, half_width: float | None = None) -> str:
+    """`71.2 ± 1.3` of fractions, in percent points."""
+    return f"{100 * share:.1f}" + ("" if half_width is None else f" ± {100 * half_width:.1f}")
+
+
+def count(n: float) -> str:
+    """A count in at most five characters: 950, 12.3k, 4.7M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if n >= size:
+            unit = 1e3 if letter == "k" else size
+            return f"{n / unit:.1f}".rstrip("0").rstrip(".") + letter
+    return f"{n:.0f}"
+
+
+def span(values: Iterable[int]) -> str:
+    """`4`, or `3–5` where values differ; `–` where there are none."""
+    found = sorted(set(values))
+    if not found:
+        return "–"
+    return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"

@@ -1,0 +1,79 @@
+"""A picture of a distilled set: what the file on disk decodes to, a row a class. Imports torch and matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ddbench.artifact import load
+from ddbench.errors import ArtifactError
+from ddbench.files import write_atomic
+from ddbench.interfaces.signal import SignalSpec
+from ddbench.report.figures import INK, figure, png
+from ddbench.report.panels import Renderer, renderer
+
+MOST_ITEMS = 10
+"""Signals shown of a class."""
+MOST_CLASSES = 20
+"""Classes shown; the title says how many there are."""
+TILE_INCH = 0.62
+LABEL_INCH = 1.25
+HEAD_INCH = 0.34
+LEAST_INCH = 4.6
+"""Width that the title needs."""
+
+
+def picture(artifact: Path, out: Path) -> Path:
+    """Draws a distilled set to a PNG: a row a class, its first signals from left to right. Returns the PNG's path.
+
+    `artifact` is a cell's folder or its tensor file. Signals are shown as students get them, in raw units, clipped to
+    the range of the data. Raises: ArtifactError where the set cannot be read; RunError where `out` cannot be written.
+    """
+    distilled = load(artifact)
+    card = distilled.card
+    signals, labels = distilled.decode()
+    raw = clipped(card.signal, signals)
+    rows = [raw[labels == k][:MOST_ITEMS] for k in range(card.n_classes)][:MOST_CLASSES]
+    most = max(map(len, rows), default=0)
+    if most == 0:
+        raise ArtifactError(f"{artifact} decodes to no signal, so there is nothing to draw.")
+    draw = renderer(card.signal, raw)
+    width, height = LABEL_INCH + most * draw.width * TILE_INCH, HEAD_INCH + len(rows) * TILE_INCH
+    fig = figure(max(width, LEAST_INCH), height, constrained=False)
+    _tiles(fig, rows, card.class_names, draw)
+    shown = f"{len(labels)} signals of {card.n_classes} classes"
+    if sum(map(len, rows)) < len(labels):
+        shown += f", at most {MOST_ITEMS} of each shown"
+    title = f"{card.dataset}, {card.codec}: {shown}"
+    fig.text(0.02, 1 - 0.5 * HEAD_INCH / height, title, fontsize=8, color=INK, va="center")
+    write_atomic(out, png(fig))
+    return out
+
+
+def clipped(spec: SignalSpec, signals: Float[Tensor, "p *shape"]) -> Float[Tensor, "p *shape"]:
+    """Raw signals within the bounds of the data, where it has bounds."""
+    raw = spec.denormalise(signals.float())
+    if spec.low is None and spec.high is None:
+        return raw
+    return torch.clamp(raw, spec.low, spec.high)
+
+
+def _tiles(fig: Any, rows: list[Tensor], names: tuple[str, ...], draw: Renderer) -> None:
+    """All tiles in one pair of axes, which is many times faster than a pair for each; class names on the left."""
+    left, bottom = LABEL_INCH / fig.get_figwidth(), 1 - HEAD_INCH / fig.get_figheight()
+    ax = fig.add_axes((left, 0, 1 - left, bottom))
+    for k, signals in enumerate(rows):
+        ax.text(-0.12, k + 0.5, _short(names[k]), ha="right", va="center", fontsize=8, color=INK)
+        for i, signal in enumerate(signals):
+            draw(ax, signal, i * draw.width, k)
+    ax.set_xlim(0, (fig.get_figwidth() - LABEL_INCH) / TILE_INCH)
+    ax.set_ylim(len(rows), 0)
+    ax.axis("off")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 16 else name[:15] + "…"

@@ -1,0 +1,210 @@
+"""Results put together into rows and tables: what may stand side by side, and in which order. torch-free.
+
+A row is a cell without its seed. A table holds rows of one dataset, one evaluation protocol, one scored split and one
+set of versions; anything else is another table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ddbench.canonical import digest
+from ddbench.report.labels import arguments
+from ddbench.result.schema import Result
+from ddbench.spec.cell import Cell, Column
+from ddbench.stats import Interval, interval, mean
+
+Score = tuple[Column, str]
+"""A column of accuracies: how students were trained, and which network they were."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """All results of one cell but for its seed. Replications of a seed count as more students of that seed."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def cell(self) -> Cell:
+        return self.results[0].cell
+
+    @cached_property
+    def ok(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.status == "ok")
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.status != "ok")
+
+    @property
+    def is_ceiling(self) -> bool:
+        return self.cell.budget is None
+
+    @property
+    def is_learned(self) -> bool:
+        """Every matcher has `iterations`, and a cell spells all arguments out; so no plug-in need be imported."""
+        return "iterations" in self.cell.method.args
+
+    def accuracy(self, score: Score) -> Interval | None:
+        """Mean and interval over distillation seeds; None where no student was scored so."""
+        by_seed: dict[int, list[float]] = defaultdict(list)
+        for result in self.ok:
+            for run in result.runs:
+                if (run.column, run.network) == score:
+                    by_seed[result.cell.seed].append(run.accuracy)
+        return interval(by_seed) if by_seed else None
+
+    def steps(self, column: Column) -> int | None:
+        """Most updates of a student."""
+        return max((x.steps for r in self.ok for x in r.runs if x.column == column), default=None)
+
+    def samples_seen(self, column: Column) -> int | None:
+        return max((x.samples_seen for r in self.ok for x in r.runs if x.column == column), default=None)
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """Stored items of each class, of every seed."""
+        return tuple(n for r in self.ok if r.bytes for n in r.bytes.items)
+
+    @property
+    def signals(self) -> tuple[int, ...]:
+        return tuple(n for r in self.ok if r.bytes for n in r.bytes.signals)
+
+    @property
+    def used_bytes(self) -> int | None:
+        """Bytes of the largest set among the seeds."""
+        return max((r.bytes.used for r in self.ok if r.bytes), default=None)
+
+    @property
+    def allowed_bytes(self) -> int | None:
+        return next((r.bytes.allowed for r in self.ok if r.bytes), None)
+
+    @property
+    def over_bytes(self) -> int:
+        """Most bytes over the cap, which only side information may be."""
+        return max((r.bytes.over_cap for r in self.ok if r.bytes), default=0)
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean seconds a cell, all phases."""
+        return mean([sum(p.seconds for p in r.phases) for r in self.ok]) if self.ok else None
+
+    @property
+    def classes(self) -> int | None:
+        return next((len(r.bytes.items) for r in self.ok if r.bytes), None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that may be compared, grouped by budget from small to large, best first; the ceiling comes last."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def cell(self) -> Cell:
+        return self.rows[0].cell
+
+    @cached_property
+    def scores(self) -> tuple[Score, ...]:
+        """Columns of accuracies, in the protocol's order; networks in the order of the results."""
+        networks: dict[str, None] = {}
+        for row in self.rows:
+            for result in row.ok:
+                networks |= dict.fromkeys(run.network for run in result.runs)
+        return tuple((column, network) for column in self.cell.protocol.columns for network in networks)
+
+    @property
+    def groups(self) -> list[list[Row]]:
+        """Rows of each budget."""
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            groups[str(row.cell.budget)].append(row)
+        return list(groups.values())
+
+    @property
+    def has_several_match_networks(self) -> bool:
+        return len({str(r.cell.network.model_dump()) for r in self.rows if not r.is_ceiling}) > 1
+
+    def differing(self, row: Row) -> list[str]:
+        """Arguments of the row's method that set rows of this table with the same codec and space apart."""
+
+        def place(cell: Cell) -> tuple[object, ...]:
+            return cell.method.name, cell.codec, cell.space, cell.storage, cell.budget, cell.network
+
+        rivals = [r.cell.method.args for r in self.rows if place(r.cell) == place(row.cell)]
+        names = sorted({name for args in rivals for name in args})
+        return [n for n in names if len({digest([n in a, a.get(n)]) for a in rivals}) > 1]
+
+
+@dataclass
+class _Draft:
+    versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+
+def tables(results: Iterable[Result]) -> list[Table]:
+    """The tables that these results make, by dataset, then test before validation, then protocol."""
+    by_row: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_row[digest(result.cell.model_dump(mode="json", exclude={"seed"}))].append(result)
+    rows = [Row(tuple(sorted(group, key=lambda r: (r.cell.seed, r.run_id)))) for group in by_row.values()]
+    kinds: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        kinds[_comparable(row.cell)].append(row)
+    found = [Table(tuple(_in_order(d.rows))) for kind in kinds.values() for d in _by_versions(kind)]
+    return sorted(found, key=lambda t: _table_order(t.cell))
+
+
+def _comparable(cell: Cell) -> str:
+    """What must be equal for two cells to stand in one table, versions of codecs and methods apart."""
+    versions = cell.versions.model_dump(include={"dataset", "students", "semantics"})
+    return digest([cell.dataset.model_dump(), cell.protocol.model_dump(mode="json"), versions])
+
+
+def _by_versions(rows: Sequence[Row]) -> list[_Draft]:
+    """Rows dealt out, newest versions first, so that each plug-in has one version in a table."""
+    drafts: list[_Draft] = []
+    for row in sorted(rows, key=lambda r: (r.cell.versions.codec, r.cell.versions.method), reverse=True):
+        cell = row.cell
+        own = {
+            ("codec", cell.codec.name): cell.versions.codec,
+            ("method", cell.method.name): cell.versions.method,
+            ("network", cell.network.name): cell.versions.network,
+        }
+        for draft in drafts:
+            if all(draft.versions.get(k, v) == v for k, v in own.items()):
+                break
+        else:
+            drafts.append(draft := _Draft())
+        draft.versions |= own
+        draft.rows.append(row)
+    return drafts
+
+
+def _in_order(rows: Sequence[Row]) -> list[Row]:
+    caps: dict[str, float] = {}
+    for row in rows:
+        budget = str(row.cell.budget)
+        caps[budget] = min(caps.get(budget, float("inf")), row.allowed_bytes or float("inf"))
+
+    def order(row: Row) -> tuple[object, ...]:
+        cell = row.cell
+        first = row.accuracy((cell.protocol.columns[0], _first_network(row)))
+        steps = row.accuracy(("equal_steps", _first_network(row))) or first
+        best = -steps.mean if steps else 1.0
+        names = (cell.codec.name, arguments(cell.codec.args), cell.storage, cell.method.name, cell.space)
+        return row.is_ceiling, caps[str(cell.budget)], str(cell.budget), best, names
+
+    return sorted(rows, key=order)  # pyright: ignore[reportArgumentType]
+
+
+def _first_network(row: Row) -> str:
+    return next((run.network for r in row.ok for run in r.runs), "")
+
+
+def _table_order(cell: Cell) -> tuple[str, ...]:
+    protocol = cell.protocol
+    return cell.dataset.name, protocol.evaluate_on, protocol.name, digest(cell.protocol.model_dump(mode="json"))

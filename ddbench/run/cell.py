@@ -1,0 +1,275 @@
+"""One cell from data to result: load, fit, distil, store, read back, train students, test them once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from ddbench import artifact, registry, rng
+from ddbench import data as data_module
+from ddbench.artifact.card import Card
+from ddbench.artifact.distilled import CARD, TENSORS, DistilledSet, leaf_cards
+from ddbench.budget import allowed_with_side, reference_slots
+from ddbench.data import Data
+from ddbench.distill.build import Built, Workshop, learn_set, pick
+from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
+from ddbench.distill.loop import Progress
+from ddbench.errors import ArtifactError, Divergence, SpecError
+from ddbench.evaluate import TensorSet, evaluate, evaluate_full
+from ddbench.files import read_json, write_atomic
+from ddbench.interfaces.codec import Codec, Codes, Target
+from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
+from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
+from ddbench.run.phases import Record
+from ddbench.spec.cell import Cell, Choice
+from ddbench.store import cached
+
+Report = Callable[[str, float], None]
+"""Told the phase and its progress in [0, 1]."""
+_RUNS = TypeAdapter(list[StudentRun])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell gives besides its provenance."""
+
+    storage: StorageReport
+    runs: tuple[StudentRun, ...]
+    artifact: Artifact | None
+    losses: tuple[LossPoint, ...]
+    notes: tuple[str, ...]
+    divergence: Divergence | None = None
+
+
+@lru_cache(maxsize=2)
+def _load(dataset_json: str, evaluate_on: str) -> Data:
+    choice = Choice.model_validate_json(dataset_json)
+    return data_module.load(registry.build("dataset", choice.name, choice.args), evaluate_on)  # pyright: ignore[reportArgumentType]
+
+
+def load_data(cell: Cell) -> Data:
+    """The cell's data, shared by the cells of one process. Raises: DataError; SpecError where its revision changed."""
+    loaded = _load(cell.dataset.model_dump_json(), cell.protocol.evaluate_on)
+    if loaded.card.revision != cell.versions.dataset:
+        raise SpecError(
+            f"The cell was planned for revision {cell.versions.dataset} of {cell.dataset}; the data here are revision "
+            f"{loaded.card.revision}. Run the suite into a new folder."
+        )
+    return loaded
+
+
+def produce(
+    cell: Cell, folder: Path, record: Record, device: torch.device, checkpoint_s: float, report: Report
+) -> Outcome:
+    """Brings a cell to its outcome, picking up whatever an interrupted run left in `folder`."""
+    report("data", 0.0)
+    with record.phase("data"):
+        data = load_data(cell)
+    method: Method = registry.build("method", cell.method.name, cell.method.args)
+    if isinstance(method, Ceiling):
+        storage = ceiling_storage(data)
+        runs = students(cell, folder, record, partial(evaluate_full, data, cell.protocol), device, report)
+        return Outcome(storage, runs, None, (), tuple(record.notes))
+
+    assert cell.budget is not None
+    card = data.card
+    cap = cell.budget.cap_bytes(card.signal.shape, card.n_classes, card.train_size * card.signal_bytes)
+    stored = left_behind(folder, record)
+    divergence = None
+    if stored is None:
+        stored, divergence = make(cell, folder, record, data, method, cap, device, checkpoint_s, report)
+    storage = measure(stored, cap)
+    for note in storage_notes(storage, cell):
+        record.note(note)
+    kept = Artifact(file=TENSORS, sha256=stored.card.sha256)
+    losses = tuple(LossPoint(step=s, loss=x) for s, x in record.losses)
+    if divergence is not None:
+        return Outcome(storage, (), kept, losses, tuple(record.notes), divergence)
+    x, y = stored.decode()
+    signals = torch.bincount(y, minlength=card.n_classes).tolist()
+    storage = storage.model_copy(update={"signals": tuple(signals)})
+    reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
+    score = partial(evaluate, TensorSet(x, y), data, cell.protocol, reference_items=reference)
+    runs = students(cell, folder, record, score, device, report)
+    return Outcome(storage, runs, kept, losses, tuple(record.notes))
+
+
+def left_behind(folder: Path, record: Record) -> DistilledSet | None:
+    """The set that an interrupted run had finished, None where there is none or it is damaged."""
+    if not (folder / CARD).exists():
+        return None
+    try:
+        return artifact.load(folder)
+    except ArtifactError as error:
+        record.note(f"A damaged set was made anew: {error}")
+        return None
+
+
+def make(
+    cell: Cell, folder: Path, record: Record, data: Data, method: Method, cap: int, device: torch.device,
+    checkpoint_s: float, report: Report,
+) -> tuple[DistilledSet, Divergence | None]:  # fmt: skip
+    """Makes the set, writes it and reads it back."""
+    card = data.card
+    target = Target(card.signal, card.n_classes, cap, cell.storage)
+    codec: Codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
+    report("codec", 0.0)
+    with record.phase("codec"):
+        fitted = fit(cell, codec, data)
+    network = registry.build("network", cell.network.name, cell.network.args)
+    shop = Workshop(
+        cell,
+        data,
+        codec,
+        network,
+        cap,
+        device,
+        {n: t.to(device) if isinstance(t, torch.Tensor) else t for n, t in fitted.items()},
+    )
+    report("distil", 0.0)
+    if isinstance(method, Matcher):
+        built = learn_with_checkpoints(shop, method, folder, record, checkpoint_s, report)
+    else:
+        assert isinstance(method, Selector)
+        with record.phase("distil"):
+            built = pick(shop, method)
+    record.losses = list(built.losses)
+    for note in built.notes:
+        record.note(note)
+    record.save()
+    with record.phase("store"):
+        artifact.save(folder, card_of(cell, data, codec, built, cap), built.codes)
+        stored = artifact.load(folder)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return stored, built.divergence
+
+
+def fit(cell: Cell, codec: Codec, data: Data) -> Codes:
+    """Leaves fitted on the training set, shared by all cells that need the same."""
+    coordinates = {
+        "dataset": cell.dataset.model_dump(), "revision": data.card.revision, "evaluate_on": cell.protocol.evaluate_on,
+        "codec": cell.codec.model_dump(mode="json"), "version": codec.version, "target": repr(codec.target),
+    }  # fmt: skip
+    stream = rng.generator("codec-fit", dataset=data.card.revision)
+    if type(codec).fit is Codec.fit:
+        return {}
+    found = cached("fit", coordinates, lambda: codec.fit(data.source, stream))  # pyright: ignore[reportArgumentType]
+    return dict(found)
+
+
+def learn_with_checkpoints(
+    shop: Workshop, matcher: Matcher, folder: Path, record: Record, checkpoint_s: float, report: Report
+) -> Built:
+    """Learns the set; at most `checkpoint_s` seconds of it are lost to a kill."""
+    path, key = folder / "checkpoint.safetensors", shop.cell.key
+    progress, before_s = Progress(), 0.0
+    try:
+        found = read_checkpoint(path, key)
+    except ArtifactError as error:
+        record.note(f"The distillation started over: {error}")
+        found = None
+    if found:
+        progress, before_s = found
+    started = saved = time.monotonic()
+    total = max(1, matcher.config.iterations)
+
+    def keep(progress: Progress) -> None:
+        nonlocal saved
+        report("distil", progress.step / total)
+        if time.monotonic() - saved >= checkpoint_s:
+            write_checkpoint(path, progress, key, before_s + time.monotonic() - started)
+            saved = time.monotonic()
+
+    with record.phase("distil", before_s):
+        return learn_set(shop, matcher, progress, keep)
+
+
+def card_of(cell: Cell, data: Data, codec: Codec, built: Built, cap: int) -> Card:
+    return Card(
+        dataset=cell.dataset.name,
+        revision=data.card.revision,
+        class_names=data.card.class_names,
+        signal=data.card.signal,
+        codec=cell.codec,
+        codec_version=codec.version,
+        storage=cell.storage,
+        cap_bytes=cap,
+        counts=built.counts,
+        leaves=(*leaf_cards(built.leaves), *leaf_cards(built.extra, of_method=True)),
+        seed=cell.seed,
+        sha256="",
+    )
+
+
+def measure(stored: DistilledSet, cap: int) -> StorageReport:
+    """The set's bytes as they stand in the file. Raises: ArtifactError where they pass what the budget allows."""
+    used, side = stored.used_bytes, stored.side_bytes
+    if used - side > cap or used > allowed_with_side(cap):
+        raise ArtifactError(
+            f"The set takes {used} bytes ({side} of side information), the budget allows {cap}: the codec "
+            f"{stored.card.codec.name!r} stores more than it declares."
+        )
+    codec = stored.codec()
+    return StorageReport(
+        allowed=cap,
+        used=used,
+        parts=stored.parts,
+        side=side,
+        over_cap=max(0, used - cap),
+        decoder=codec.decoder_bytes,
+        decoder_training_data=codec.decoder_training_data,
+        items=stored.card.counts,
+        signals=tuple(n * codec.signals_per_item for n in stored.card.counts),
+    )
+
+
+def storage_notes(storage: StorageReport, cell: Cell) -> list[str]:
+    notes = []
+    if storage.over_cap:
+        assert storage.allowed
+        share = storage.over_cap / storage.allowed
+        notes.append(f"Side information passes the cap by {storage.over_cap} bytes ({share:.2%}).")
+    if cell.storage != "float32":
+        notes.append(f"Codes are stored as {cell.storage}; students train on the rounded set.")
+    return notes
+
+
+def ceiling_storage(data: Data) -> StorageReport:
+    """What the whole training set takes as the dataset stores it."""
+    counts = tuple(len(m) for m in data.members)
+    used = len(data.train) * data.card.signal_bytes
+    return StorageReport(
+        allowed=None, used=used, parts={"signals": used}, side=0, over_cap=0, decoder=0, items=counts, signals=counts
+    )
+
+
+def students(
+    cell: Cell,
+    folder: Path,
+    record: Record,
+    score: Callable[..., Iterator[list[StudentRun]]],
+    device: torch.device,
+    report: Report,
+) -> tuple[StudentRun, ...]:
+    """Trains and tests the students; groups that an interrupted run had finished are kept."""
+    path = folder / "students.json"
+    done: list[StudentRun] = []
+    if path.exists():
+        try:
+            done = _RUNS.validate_python(read_json(path))
+        except (ArtifactError, ValidationError):
+            record.note("The scores of an interrupted run were unreadable; its students were trained again.")
+    with record.phase("evaluate"):
+        told = partial(report, "evaluate")
+        for runs in score(seed=cell.seed, device=str(device), done=tuple(done), progress=told):
+            done.extend(runs)
+            write_atomic(path, json.dumps([r.model_dump(mode="json") for r in done]))
+    order = {c: i for i, c in enumerate(cell.protocol.columns)}
+    return tuple(sorted(done, key=lambda r: (order.get(r.column, 9), r.network, r.student)))

@@ -1,0 +1,173 @@
+"""From a suite to its cells: every argument spelled out, versions filled in, every combination tried for sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ddbench import registry
+from ddbench.canonical import canonical
+from ddbench.errors import DdbenchError
+from ddbench.registry import Kind
+from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Versions
+from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
+from ddbench.spec.facts import card_of, full_args, version
+from ddbench.spec.mandatory import NAMES
+from ddbench.spec.mistakes import no_protocol
+from ddbench.spec.named import choice_faults, plugin_faults
+from ddbench.spec.pairs import faults_of
+from ddbench.spec.suite import Block, Suite
+from ddbench.spec.yaml import Fault, Way
+
+
+def expand(suite: Suite) -> list[Cell]:
+    """The suite's cells in the order of its blocks and lists, each key once. Raises: SpecError with every mistake."""
+    cells, faults = expand_all(suite)
+    if faults:
+        raise suite.document.error(faults)
+    return cells
+
+
+def combination_faults(suite: Suite) -> list[Fault]:
+    """Why the suite cannot be expanded: pairs that are not defined, budgets that hold no item, and the like."""
+    return expand_all(suite)[1]
+
+
+def expand_all(suite: Suite) -> tuple[list[Cell], list[Fault]]:
+    """The cells that can be made, and every reason why others cannot."""
+    work = _Expansion(suite, faults=plugin_faults(suite.document))
+    for i, block in enumerate(suite.grid):
+        work.block(i, block)
+    return list(work.cells.values()), list(dict.fromkeys(work.faults))
+
+
+@dataclass
+class _Expansion:
+    suite: Suite
+    cells: dict[str, Cell] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
+    """Cells less their seed, which no rule asks for."""
+    full: dict[str, Choice | None] = field(default_factory=dict)
+
+    def block(self, i: int, block: Block) -> None:
+        here: Way = ("grid", i)
+        if size(block) > MAX_COMBINATIONS:
+            self.fault(here, f"this block makes {size(block)} combinations; the most is {MAX_COMBINATIONS}.")
+            return
+        protocol = self.protocol(block, here)
+        network = self.complete("network", block.network, (*here, "network"))
+        if protocol is None or network is None:
+            return
+        for combination in combinations(block, lambda axis, choice: self.complete(_kind(axis), choice, here)):
+            self.add(block, here, combination, protocol, network)
+
+    def add(self, block: Block, here: Way, c: Combination, protocol: EvaluationProtocol, network: Choice) -> None:
+        """Makes the combination's cell. A ceiling stores nothing, so codec, space, storage and network are set."""
+        settled = self.settled(block, here, c)
+        if settled is None:
+            return
+        codec, method = settled
+        free = _is_ceiling(method)
+        if not free and (codec is None or c.budget is None):
+            lacking = "codecs" if codec is None else "budgets"
+            self.fault(here, f"the block has no {lacking}, which the method {method.name!r} needs.")
+            return
+        if free:
+            codec = self.complete("codec", Choice(name=NAMES.identity), here)
+            network = self.complete("network", Choice(name=NAMES.network), here) or network
+        if codec is None:
+            return
+        try:
+            cell = Cell(
+                dataset=c.dataset,
+                codec=codec,
+                method=method,
+                space="signal" if free else c.space,
+                storage="float32" if free else c.storage,
+                budget=None if free else c.budget,
+                network=network,
+                protocol=protocol,
+                seed=c.seed,
+                versions=Versions(
+                    dataset=card_of(c.dataset).revision,
+                    codec=version("codec", codec),
+                    method=version("method", method),
+                    network=version("network", network),
+                    students=tuple(version("network", student) for student in protocol.networks),
+                ),
+            )
+        except DdbenchError as error:
+            self.fault((*here, *c.origin["dataset"]), str(error))
+            return
+        self.keep(cell, here, c)
+
+    def keep(self, cell: Cell, here: Way, c: Combination) -> None:
+        """Adds the cell unless it is there; of a ceiling, one seed is enough."""
+        unseeded = canonical(cell.model_dump(mode="json", exclude={"seed"}))
+        if unseeded in self.tried:
+            if cell.budget is not None:
+                self.cells.setdefault(cell.key, cell)
+            return
+        self.tried.add(unseeded)
+        for fault in faults_of(cell):
+            self.fault((*here, *c.origin["budget"]) if fault.axis == "budget" else here, fault.text)
+        self.cells.setdefault(cell.key, cell)
+
+    def settled(self, block: Block, here: Way, c: Combination) -> tuple[Choice | None, Choice] | None:
+        """Codec and method with the arguments of the settings that match; None where those are not valid."""
+        codec, method = c.codec, c.method
+        for j, setting in enumerate(block.settings):
+            if not matches(setting.when, c):
+                continue
+            at = (*here, "settings", j)
+            if setting.codec_args and codec is not None:
+                codec = self.with_args("codec", codec, setting.codec_args, (*at, "codec_args"))
+                if codec is None:
+                    return None
+            if setting.method_args:
+                changed = self.with_args("method", method, setting.method_args, (*at, "method_args"))
+                if changed is None:
+                    return None
+                method = changed
+        return codec, method
+
+    def with_args(self, kind: Kind, choice: Choice, args: dict[str, Any], at: Way) -> Choice | None:
+        merged = Choice(name=choice.name, args=choice.args | args)
+        wrong = choice_faults(self.suite.document, kind, merged, at)
+        self.faults += wrong
+        return None if wrong else self.complete(kind, merged, at)
+
+    def complete(self, kind: Kind, choice: Choice, at: Way) -> Choice | None:
+        """The choice with all arguments; None, with its faults noted unless they are already, where it is not valid."""
+        memo = canonical([kind, choice.model_dump()])
+        if memo not in self.full:
+            wrong = choice_faults(self.suite.document, kind, choice, at)
+            known = {fault.text for fault in self.faults}
+            self.faults += [fault for fault in wrong if fault.text not in known]
+            self.full[memo] = None if wrong else full_args(kind, choice)
+        return self.full[memo]
+
+    def protocol(self, block: Block, here: Way) -> EvaluationProtocol | None:
+        protocol = self.suite.protocol_of(block)
+        if protocol is None:
+            at = (*here, "protocol") if block.protocol is not None else ("protocol",)
+            self.fault(at, no_protocol(str(block.protocol or self.suite.protocol), self.suite))
+            return None
+        networks = [self.complete("network", choice, (*here, "protocol")) for choice in protocol.networks]
+        whole = tuple(choice for choice in networks if choice is not None)
+        return protocol.model_copy(update={"networks": whole}) if len(whole) == len(networks) else None
+
+    def fault(self, at: Way, text: str) -> None:
+        self.faults.append(self.suite.document.fault(at, text))
+
+
+def _kind(axis: str) -> Kind:
+    assert axis in ("dataset", "codec", "method")
+    return axis
+
+
+def _is_ceiling(method: Choice) -> bool:
+    from ddbench.interfaces.method import Ceiling
+
+    return issubclass(registry.load("method", method.name), Ceiling)

@@ -1,0 +1,97 @@
+"""What plug-ins say of a cell before anything is computed: the dataset's card, the codec's leaves, the method's kind.
+
+Plug-ins are other people's code: whatever they raise here becomes an error that names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from ddbench import registry
+from ddbench.canonical import canonical
+from ddbench.errors import BudgetError, DdbenchError, PluginError
+from ddbench.interfaces.dataset import DatasetCard
+from ddbench.registry import Kind
+from ddbench.spec.cell import Cell, Choice
+
+T = TypeVar("T")
+
+
+def asked(what: str, call: Callable[[], T]) -> T:
+    """The answer of a plug-in. Raises: PluginError where it raised anything but a ddbench error."""
+    try:
+        return call()
+    except DdbenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{what} failed while it was planned: {type(error).__name__}: {error}.") from error
+
+
+def full_args(kind: Kind, choice: Choice) -> Choice:
+    """The choice with every argument spelled out. Raises: SpecError, PluginError."""
+    config = registry.configure(kind, choice.name, choice.args)
+    return Choice(name=choice.name, args=config.model_dump(mode="json"))
+
+
+def version(kind: Kind, choice: Choice) -> str:
+    return registry.load(kind, choice.name).version
+
+
+def card_of(choice: Choice) -> DatasetCard:
+    """What the dataset says of itself."""
+    return _card(registry.load("dataset", choice.name), choice.name, canonical(choice.args))
+
+
+@lru_cache(maxsize=64)
+def _card(plugin: type[Any], name: str, args: str) -> DatasetCard:
+    import json
+
+    return asked(f"The dataset {name!r}", lambda: registry.build("dataset", name, json.loads(args)).card())
+
+
+def cap_bytes(cell: Cell, card: DatasetCard) -> int:
+    """Bytes that the cell's whole set may take. Raises: BudgetError."""
+    assert cell.budget is not None, "the ceiling has no budget"
+    shape, signal_bytes = card.signal.shape, card.train_size * card.signal_bytes
+    try:
+        return cell.budget.cap_bytes(shape, card.n_classes, signal_bytes)
+    except OverflowError as error:
+        raise BudgetError(f"The budget {cell.budget} is too large to count.") from error
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A cell's plug-ins, made: enough to say what fits and what does not go together."""
+
+    card: DatasetCard
+    cap_bytes: int
+    codec: Any
+    method: Any
+    leaves: tuple[Any, ...]
+    """The codec's."""
+    extra: tuple[Any, ...]
+    """The method's own."""
+
+
+def parts_of(cell: Cell) -> Parts:
+    """The plug-ins of a cell that has a budget. Raises: DdbenchError where one refuses."""
+    from ddbench.interfaces.codec import Target
+    from ddbench.interfaces.method import Matcher
+
+    card = card_of(cell.dataset)
+    cap = cap_bytes(cell, card)
+    method = asked(f"The method '{cell.method}'", lambda: registry.build("method", cell.method.name, cell.method.args))
+    target = Target(card.signal, card.n_classes, cap, cell.storage)
+
+    def make() -> tuple[Any, tuple[Any, ...]]:
+        codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
+        return codec, tuple(codec.leaves())
+
+    codec, leaves = asked(f"The codec '{cell.codec}'", make)
+    extra = ()
+    if isinstance(method, Matcher):
+        extra = asked(f"The method '{cell.method}'", lambda: tuple(method.extra_leaves(card.n_classes)))
+    return Parts(card, cap, codec, method, leaves, extra)

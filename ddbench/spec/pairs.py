@@ -1,0 +1,130 @@
+"""Which cells make sense: the rules by which a codec, a method, a space, a budget and a network go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ddbench import registry
+from ddbench.budget import slots
+from ddbench.canonical import canonical
+from ddbench.errors import BudgetError, DdbenchError
+from ddbench.interfaces.cost import cost_of
+from ddbench.spec.cell import Cell, Choice
+from ddbench.spec.facts import Parts, asked, card_of, parts_of
+
+
+@dataclass(frozen=True)
+class PairFault:
+    """Why a cell is not defined, and which axis a reader should look at."""
+
+    axis: str
+    text: str
+
+
+def pair_faults(cell: Cell) -> list[str]:
+    """Every reason why the cell cannot be run, in words; empty where it can."""
+    return [fault.text for fault in faults_of(cell)]
+
+
+def faults_of(cell: Cell) -> list[PairFault]:
+    """`pair_faults` with the axis of each."""
+    try:
+        if cell.budget is None:
+            return list(_students(cell, card_of(cell.dataset).signal.shape, card_of(cell.dataset).n_classes))
+        parts = parts_of(cell)
+        return [*_pair(cell, parts), *_room(cell, parts), *_networks(cell, parts)]
+    except BudgetError as error:
+        return [PairFault("budget", f"{_named(cell)}: {error}")]
+    except DdbenchError as error:
+        return [PairFault("pair", f"{_named(cell)}: {error} {_way_out(cell)}")]
+
+
+def _named(cell: Cell) -> str:
+    return f"{cell.codec} × {cell.method} ({cell.space} space) on {cell.dataset}"
+
+
+def _way_out(cell: Cell, *axes: str) -> str:
+    rule = ", ".join(f"{axis}: {getattr(cell, axis)}" for axis in axes or ("dataset", "codec"))
+    return f"Leave it out by exclude: [{{{rule}}}]."
+
+
+def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
+    from ddbench.interfaces.method import Matcher, Selector
+
+    codec, method = parts.codec, parts.method
+
+    def fault(why: str, *axes: str) -> PairFault:
+        return PairFault("pair", f"{_named(cell)} is not defined: {why}. {_way_out(cell, *axes)}")
+
+    if cell.space not in method.spaces:
+        yield fault(f"the method is defined in {' and '.join(method.spaces)} space", "method", "space")
+    if cell.space == "code" and codec.code_leaf is None:
+        yield fault("the codec has no code space", "codec", "space")
+    if cell.space == "code" and codec.code_leaf is not None and _code_shape(parts) is None:
+        yield fault(f"the codec's code leaf {codec.code_leaf!r} is not a fixed-size item leaf of its", "codec", "space")
+    if isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
+        yield fault("the method learns by gradient, which does not pass through the codec", "codec", "method")
+    elif any(leaf.shape is None for leaf in parts.leaves) and not isinstance(method, Selector):
+        yield fault("items of varying size can be picked, not learned", "codec", "method")
+    if not any(leaf.scope == "item" for leaf in parts.leaves):
+        yield fault("the codec stores nothing for an item", "codec")
+    if clash := {leaf.name for leaf in parts.leaves} & {leaf.name for leaf in parts.extra}:
+        yield fault(f"codec and method both store a leaf called {', '.join(sorted(clash))}", "codec", "method")
+
+
+def _room(cell: Cell, parts: Parts) -> Iterator[PairFault]:
+    if not any(leaf.scope == "item" for leaf in parts.leaves):
+        return
+    slots(cost_of((*parts.leaves, *parts.extra), cell.storage), parts.card.n_classes, parts.cap_bytes)
+    most = parts.card.smallest_class // parts.codec.signals_per_item
+    if most < 1:
+        need, found = parts.codec.signals_per_item, parts.card.smallest_class
+        text = f"{_named(cell)}: one item stores {need} signals, the rarest class has {found}. {_way_out(cell)}"
+        yield PairFault("pair", text)
+
+
+def _code_shape(parts: Parts) -> tuple[int, ...] | None:
+    for leaf in parts.leaves:
+        if leaf.name == parts.codec.code_leaf and leaf.scope == "item":
+            return leaf.shape
+    return None
+
+
+def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
+    from ddbench.interfaces.method import Matcher
+
+    shape = parts.card.signal.shape if cell.space == "signal" else _code_shape(parts)
+    if isinstance(parts.method, Matcher) and shape is not None:
+        yield from _network(cell, cell.network, shape, parts.card.n_classes, "match network")
+    yield from _students(cell, parts.card.signal.shape, parts.card.n_classes)
+
+
+def _students(cell: Cell, shape: tuple[int, ...], n_classes: int) -> Iterator[PairFault]:
+    for choice in cell.protocol.networks:
+        yield from _network(cell, choice, shape, n_classes, "student")
+
+
+def _network(cell: Cell, choice: Choice, shape: tuple[int, ...], n_classes: int, role: str) -> Iterator[PairFault]:
+    plugin = registry.load("network", choice.name)
+    refusal = _refusal(plugin, choice.name, canonical(choice.args), shape, n_classes)
+    if refusal:
+        yield PairFault("network", f"{_named(cell)}: the {role} '{choice}' does not take shape {shape}: {refusal}")
+
+
+@lru_cache(maxsize=256)
+def _refusal(plugin: type[Any], name: str, args: str, shape: tuple[int, ...], n_classes: int) -> str:
+    """What the network says against the shape; '' for nothing. Built without memory for its weights."""
+    import json
+
+    import torch
+
+    network = registry.build("network", name, json.loads(args))
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        try:
+            asked(f"The network {name!r}", lambda: network.build(shape, n_classes))
+        except DdbenchError as error:
+            return str(error)
+    return ""

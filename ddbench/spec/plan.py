@@ -1,0 +1,84 @@
+"""What a suite will cost before it is run: bytes, items a class, room on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+
+from ddbench.budget import FLOAT32_BYTES, slots
+from ddbench.interfaces.cost import cost_of
+from ddbench.spec.cell import Cell
+from ddbench.spec.facts import Parts, card_of, parts_of
+from ddbench.spec.mandatory import missing_mandatory
+
+__all__ = ["PlannedCell", "missing_mandatory", "plan"]
+
+FOLDER_BYTES = 64 * 1024
+"""A cell's log, JSON card, and result without the students' bits, generously."""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell with what can be said of it beforehand. None where it cannot: the ceiling, items of varying size."""
+
+    cell: Cell
+    cap_bytes: int | None
+    used_bytes: int | None
+    slots: int | None
+    """Items a class."""
+    n0: int | None
+    """Items a class that the float32 identity codec would hold, at least 1: the reference for students' steps."""
+    disk_bytes: int
+    """Most that the cell's folder takes, an estimate."""
+
+
+def plan(cells: Iterable[Cell]) -> list[PlannedCell]:
+    """Each cell with its bytes and items. Raises: DdbenchError for a cell that `expand` would not have made."""
+    return [_planned(cell) for cell in cells]
+
+
+def reference_slots(cap_bytes: int, shape: tuple[int, ...], n_classes: int) -> int:
+    """n₀: items a class of float32 signals of `shape` in the cap, at least 1."""
+    return max(1, cap_bytes // (n_classes * prod(shape) * FLOAT32_BYTES))
+
+
+def _planned(cell: Cell) -> PlannedCell:
+    if cell.budget is None:
+        return PlannedCell(cell, None, None, None, None, FOLDER_BYTES + _bits_bytes(cell))
+    parts = parts_of(cell)
+    n0 = reference_slots(parts.cap_bytes, parts.card.signal.shape, parts.card.n_classes)
+    n, used = _room(cell, parts)
+    disk = FOLDER_BYTES + _bits_bytes(cell) + (parts.cap_bytes if used is None else used) + _checkpoint_bytes(parts, n)
+    return PlannedCell(cell, parts.cap_bytes, used, n, n0, disk)
+
+
+def _room(cell: Cell, parts: Parts) -> tuple[int | None, int | None]:
+    """(items a class, bytes of the set); None for items of varying size."""
+    from ddbench.interfaces.method import Selector
+
+    if any(leaf.shape is None for leaf in parts.leaves):
+        return None, None
+    K, cost = parts.card.n_classes, cost_of((*parts.leaves, *parts.extra), cell.storage)
+    n = slots(cost, K, parts.cap_bytes)
+    if isinstance(parts.method, Selector):
+        n = min(n, parts.card.smallest_class // parts.codec.signals_per_item)
+    return n, cost.total(n * K, K)
+
+
+def _checkpoint_bytes(parts: Parts, n: int | None) -> int:
+    """Learned leaves and their momentum in float32, twice: the checkpoint and the one that replaces it."""
+    from ddbench.interfaces.method import Matcher
+
+    if n is None or not isinstance(parts.method, Matcher):
+        return 0
+    rows = {"item": n * parts.card.n_classes, "class": parts.card.n_classes, "set": 1}
+    learned = [leaf for leaf in (*parts.leaves, *parts.extra) if leaf.learned]
+    return 4 * FLOAT32_BYTES * sum(rows[leaf.scope] * prod(leaf.shape or ()) for leaf in learned)
+
+
+def _bits_bytes(cell: Cell) -> int:
+    """Base64 of the students' per-signal correctness, as results keep it twice (students' file and result)."""
+    card, protocol = card_of(cell.dataset), cell.protocol
+    runs = protocol.students * len(protocol.networks) * len(protocol.columns)
+    return 2 * runs * (4 * -(-card.test_size // 24) + 300)

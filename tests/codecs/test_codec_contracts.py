@@ -1,0 +1,52 @@
+"""The built-in codecs keep the contract that everyone's keep."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ddbench_codecs.dct import Dct
+from ddbench_codecs.downsample import Downsample
+from ddbench_codecs.identity import Identity
+from ddbench_codecs.jpeg import Jpeg
+from ddbench_codecs.pca import Pca
+from ddbench_codecs.webp import Webp
+
+from ddbench.testing.codecs import CodecContract
+
+
+class TestIdentity(CodecContract):
+    codec = Identity
+
+
+class TestDownsampleBy2(CodecContract):
+    codec = Downsample
+
+
+class TestDownsampleBy3(CodecContract):
+    codec = Downsample
+    args: ClassVar[dict[str, Any]] = {"factor": 3}
+
+
+class TestDct(CodecContract):
+    codec = Dct
+
+
+class TestDctByCount(CodecContract):
+    codec = Dct
+    args: ClassVar[dict[str, Any]] = {"m": 5}
+    n_classes = 11
+    items_per_class = 1
+
+
+class TestJpeg(CodecContract):
+    codec = Jpeg
+
+
+class TestWebp(CodecContract):
+    codec = Webp
+
+
+class TestPca(CodecContract):
+    codec = Pca
+    args: ClassVar[dict[str, Any]] = {"components": 6}
+    shapes = ((1, 28, 28), (3, 8, 9), (2, 30), (12,))

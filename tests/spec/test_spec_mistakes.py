@@ -1,0 +1,218 @@
+"""Every kind of mistake in a suite file: reported with its line, and all of them at once."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ddbench.errors import SpecError
+from ddbench.spec.suite import check, load_suite
+from ddbench.spec.yaml import parse
+
+GOOD = """
+grid:
+  - datasets: pictures
+    codecs: [identity]
+    methods: [random, {learn: {lr: 2.0}}]
+    budgets: {ipc: 1}
+"""
+
+
+def changed(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+def test_the_good_suite_is_good(mistakes):
+    assert mistakes(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        # structure; the head takes lines 1 and 2, and GOOD begins with an empty line
+        ("gird: []", 3, ["unknown key 'gird'", "Did you mean 'grid'"]),
+        (changed("methods", "methds"), 7, ["unknown key 'methds'", "Did you mean 'methods'"]),
+        (changed("    methods: [random, {learn: {lr: 2.0}}]\n", ""), 5, ["the key 'methods' is missing"]),
+        (changed("datasets: pictures", "datasets:"), 5, ["'datasets' has no value"]),
+        (changed("datasets: pictures", "datasets: []"), 5, ["'datasets' is empty"]),
+        (changed("[identity]", "[[identity]]"), 6, ["'codecs' takes a name or {name: {arguments}}"]),
+        (changed("[identity]", "[{identity: {}, factor: 2}]"), 6, ["indent them under 'identity:'"]),
+        (changed("[identity]", "[{identity: 3}]"), 6, ["arguments of 'identity' are a mapping"]),
+        (changed("{ipc: 1}", "1"), 8, ["'budgets' takes {ipc: 1}"]),
+        (changed("{ipc: 1}", "{ipc: 0}"), 8, ["'ipc'", "greater than 0", "got 0"]),
+        (changed("{ipc: 1}", "{ipc: -2}"), 8, ["greater than 0", "got -2"]),
+        (changed("{ipc: 1}", "{fraction: 1.5}"), 8, ["'fraction'", "less than or equal to 1"]),
+        (changed("{ipc: 1}", "{ipc: 1, fraction: 0.1}"), 8, ["one of ipc, bytes_per_class, fraction"]),
+        (changed("{ipc: 1}", "{icp: 1}"), 8, ["unknown key 'icp'", "'ipc'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    seeds: [0, -1]"), 9, ["'seeds'", "got -1"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    seeds: [yes]"), 9, ["'seeds'", "got True"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    spaces: pixel"), 9, ["'code' or 'signal'", "got 'pixel'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    storage: float61"), 9, ["Did you mean 'float16'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    exclude: [{codecs: identity}]"), 9, ["'codecs'", "'codec'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    exclude: [{codec: identty}]"), 9, ["matches nothing", "'identity'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    settings: [{method_args: {lr: 1.0}, when: {method: lern}}]"), 9, ["'learn'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    settings:\n    - {when: {codec: identity}}"), 10, ["sets nothing"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    protocol: shrt\nprotocols: {short: {epochs: 1}}"), 9, ["'short'"]),
+        ("protocol: {epoch: 3}" + GOOD, 3, ["unknown key 'epoch'", "'epochs'"]),
+        ("protocol:\n  epochs: 0" + GOOD, 4, ["'epochs'", "greater than 0"]),
+        ("protocol:\n  full:\n    epochs: x" + GOOD, 5, ["'epochs'", "got 'x'"]),
+        ("protocol:\n  lr: 'inf'" + GOOD, 4, ["'lr'", "finite"]),
+        ("protocols:\n  a:\n    columns: equal_step" + GOOD, 5, ["'columns'", "Did you mean 'equal_steps'"]),
+        ("protocol: quick" + GOOD, 3, ["no protocol 'quick'", "Define it"]),
+        ("version: 0" + GOOD, 3, ["'version'"]),
+        # plug-ins
+        (changed("pictures", "pictres"), 5, ["no dataset called 'pictres'", "'pictures'"]),
+        (changed("[identity]", "[identity, hlf]"), 6, ["no codec called 'hlf'", "'half'"]),
+        (changed("{lr: 2.0}", "{lrr: 2.0}"), 7, ["method 'learn'", "unknown argument 'lrr'", "'lr'"]),
+        (changed("{lr: 2.0}", "{lr: -2.0}"), 7, ["argument 'lr'", "greater than 0", "got -2.0"]),
+        (changed("[random, {learn: {lr: 2.0}}]", "\n    - name: learn\n      args:\n        lr: x"), 10, ["'lr'", "got 'x'"]),
+        (changed("[random, {learn: {lr: 2.0}}]", "\n      learn:\n        lr: x"), 9, ["'lr'", "got 'x'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    network: aut"), 9, ["no network called 'aut'"]),
+        ("protocol:\n  networks:\n  - auto: {width: 0}" + GOOD, 5, ["network 'auto'", "'width'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    exclude: [{method: {learn: {rl: 1}}}]"), 9, ["unknown argument 'rl'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    include: [{codec: hlf}]"), 9, ["no codec called 'hlf'"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    settings:\n    - method_args: {lr: -1}\n      when: {method: learn}"), 10, ["'lr'"]),
+        # pairs and budgets: the line of the block, and of the budget
+        (changed("[identity]", "[identity, stiff]"), 5, ["stiff × learn", "gradient", "exclude: [{codec: stiff, method: learn}]"]),
+        (changed("{ipc: 1}", "{ipc: 1}\n    spaces: [code, signal]\n    codecs: masked").replace("    codecs: [identity]\n", ""),
+         5, ["masked × random (code space)", "no code space"]),
+        (changed("{ipc: 1}", "\n    - {ipc: 1}\n    - {bytes_per_class: 10}"), 10, ["holds no item", "64 bytes a class"]),
+        (changed("pictures", "rows").replace("identity", "half"), 5, ["not shape (5,)", "exclude: [{dataset: rows, codec: half}]"]),
+        (changed("    budgets: {ipc: 1}\n", ""), 5, ["no budgets", "'random' needs"]),
+        (changed("    codecs: [identity]\n", ""), 5, ["no codecs"]),
+        (changed("{ipc: 1}", "{ipc: 1.0e+308}"), 8, ["too large to count"]),
+    ],
+)  # fmt: skip
+def test_one_mistake(mistakes, text, line, words):
+    found = mistakes(text)
+    at = [row for row in found if row.startswith(f"s.yaml:{line}: ")]
+    assert at, found
+    assert any(all(word in row for word in words) for row in at), at
+
+
+def test_all_mistakes_of_all_kinds_at_once(mistakes):
+    found = mistakes(
+        """\
+        nme: x
+        protocol: {epochs: -1, epochs: 2}
+        grid:
+          - datasets: pictres
+            codecs: [identity, {half: {facto: 3}}]
+            methods: [random]
+            budgets: [{ipc: 0}]
+            sedes: 3
+        """
+    )
+    assert [int(row.split(":")[1]) for row in found] == [3, 4, 4, 6, 7, 9, 10]
+    assert "given twice" in found[1] + found[2]
+
+
+def test_a_mistake_elsewhere_does_not_hide_bad_pairs(mistakes):
+    found = mistakes(changed("[random, {learn: {lr: 2.0}}]", "[random, learn, lern]").replace("identity", "stiff"))
+    assert any("no method called 'lern'" in row for row in found)
+    assert any("stiff × learn" in row for row in found)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("name: t\n", ["the key 'ddbench' is missing", "ddbench: 1"]),
+        ("ddbench: 2\nname: t\n", ["format is 2", "reads format 1"]),
+        ("ddbench: yes\nname: t\n", ["format is True"]),
+        ("ddbench: 1\n", ["'name' is missing"]),
+        ("ddbench: 1\nname: a/b\n", ["'name'"]),
+    ],
+)
+def test_heads(mistakes, head, words):
+    found = mistakes(GOOD, head=head)
+    assert len(found) == 1
+    assert all(word in found[0] for word in words)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b", "just text", "3"])
+def test_a_suite_is_a_mapping(fakes, text):
+    with pytest.raises(SpecError, match="a suite is a mapping"):
+        check(parse(text, "s.yaml"))
+
+
+def test_structure_alone_needs_no_plugins(mistakes):
+    assert mistakes(changed("pictures", "nothing_like_it"), plugins=False) == []
+
+
+def test_too_many_combinations(mistakes):
+    many = ", ".join(map(str, range(700)))
+    text = changed("{ipc: 1}", f"{{ipc: 1}}\n    seeds: [{many}]").replace("[identity]", f"[{', '.join(['identity'] * 100)}]")
+    assert any("140000 combinations" in row for row in mistakes(text))
+
+
+def test_load_suite_names_the_file(tmp_path, fakes):
+    path = tmp_path / "mine.yaml"
+    path.write_text("ddbench: 1\nname: t\nversoin: 2\n" + GOOD)
+    with pytest.raises(SpecError) as caught:
+        load_suite(str(path))
+    assert str(caught.value) == f"{path}:3: unknown key 'versoin'. Did you mean 'version'?"
+
+
+keys = st.sampled_from(
+    "ddbench name version protocol protocols grid datasets codecs methods spaces budgets storage seeds network exclude "
+    "include settings when method_args codec_args dataset codec method budget seed space ipc fraction full epochs lr "
+    "networks columns learn identity half factor args".split()
+)
+values = st.recursive(
+    st.sampled_from([None, True, 0, 1, -1, 2.5, "", "inf", "learn", "random", "full", "identity", "jpeg", "half"])
+    | st.sampled_from(["pictures", "rows", "code", "signal", "float16", "auto", "buggy", {"ipc": 1}, {"ipc": 2}]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=8,
+)
+blocks = st.fixed_dictionaries(
+    {},
+    optional={
+        name: values
+        for name in ("datasets", "codecs", "methods", "spaces", "budgets", "storage", "seeds", "exclude", "include", "settings")
+    }
+    | {"network": values, "protocol": values},
+)  # fmt: skip
+
+
+@given(grid=st.lists(blocks | values, max_size=3) | values, more=st.dictionaries(keys, values, max_size=3))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_suite_gives_anything_but_a_spec_error(fakes, grid, more):
+    text = yaml.safe_dump({"ddbench": 1, "name": "t", "grid": grid, **more})
+    try:
+        check(parse(text, "s.yaml"))
+    except SpecError as error:
+        assert all(row.startswith("s.yaml:") for row in str(error).split("\n"))
+
+
+axis_values = {
+    "datasets": ["pictures", "rows"],
+    "codecs": ["identity", "half", "masked", "stiff", "jpeg", "grid", "buggy", "hollow"],
+    "methods": ["random", "learn", "pixel", "clash", "full"],
+    "spaces": ["code", "signal"],
+    "budgets": [{"ipc": 1}, {"ipc": 0.01}, {"fraction": 0.5}, {"bytes_per_class": 7}],
+    "storage": ["float32", "uint8"],
+}
+
+
+@given(
+    st.fixed_dictionaries(
+        {axis: st.lists(st.sampled_from(known), min_size=1, max_size=3) for axis, known in axis_values.items()}
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_well_formed_suites_expand_or_say_why(fakes, block):
+    from ddbench.spec.expand import expand
+    from ddbench.spec.plan import plan
+
+    try:
+        suite = check(parse(yaml.safe_dump({"ddbench": 1, "name": "t", "grid": [block]}), "s.yaml"))
+    except SpecError as error:
+        assert str(error)
+    else:
+        cells = expand(suite)
+        assert len({cell.key for cell in cells}) == len(cells) == len(plan(cells))
+        assert all(p.slots is None or p.slots >= 1 for p in plan(cells))
