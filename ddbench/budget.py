@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import floor, prod
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ddbench.errors import BudgetError
 
 FLOAT32_BYTES = 4
-SIDE_ALLOWANCE = 0.02
+SIDE_ALLOWANCE_PERCENT = 2
 
 
 class Budget(BaseModel):
@@ -37,13 +38,16 @@ class Budget(BaseModel):
         return self
 
     def cap_bytes(self, shape: tuple[int, ...], n_classes: int, train_bytes: int) -> int:
-        """Bytes of the whole set: `shape` is the signal's, `train_bytes` the training set's as stored."""
+        """Bytes of the whole set: `shape` is the signal's, `train_bytes` the training set's as stored.
+
+        Counted in exact decimals: 0.29 of 100 bytes are 29, which binary fractions would make 28.
+        """
         if self.ipc is not None:
-            return floor(self.ipc * prod(shape) * FLOAT32_BYTES) * n_classes
+            return floor(Fraction(str(self.ipc)) * prod(shape) * FLOAT32_BYTES) * n_classes
         if self.bytes_per_class is not None:
             return self.bytes_per_class * n_classes
         assert self.fraction is not None
-        return floor(self.fraction * train_bytes)
+        return floor(Fraction(str(self.fraction)) * train_bytes)
 
     def __str__(self) -> str:
         if self.ipc is not None:
@@ -81,7 +85,13 @@ def fits(cost: Cost, items: int, n_classes: int, cap_bytes: int) -> bool:
 
 
 def allowed_with_side(cap_bytes: int) -> int:
-    return floor(cap_bytes * (1 + SIDE_ALLOWANCE))
+    return cap_bytes * (100 + SIDE_ALLOWANCE_PERCENT) // 100
+
+
+def needed_per_class(payload: int, total: int, n_classes: int) -> int:
+    """The fewest bytes a class whose cap holds a set of this payload and these bytes in all."""
+    with_allowance = -(-total * 100 // (100 + SIDE_ALLOWANCE_PERCENT))
+    return -(-max(payload, with_allowance) // n_classes)
 
 
 def slots(cost: Cost, n_classes: int, cap_bytes: int) -> int:
@@ -93,12 +103,13 @@ def slots(cost: Cost, n_classes: int, cap_bytes: int) -> int:
     spare = cap_bytes - K * cost.per_class - cost.per_set
     spare_all = allowed_with_side(cap_bytes) - cost.total(0, K)
     n = min(spare // (K * cost.item) if cost.item else spare_all, spare_all // (K * (cost.item + cost.item_side) or 1))
-    if n < 1:
+    if n < 1 or spare < 0:
         need = cost.total(K, K)
+        enough = needed_per_class(cost.payload(K, K), need, K)
         raise BudgetError(
             f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item: one item a class needs {need} "
             f"bytes ({cost.item + cost.item_side} an item, {cost.per_class + cost.per_class_side} more a class, "
-            f"{cost.per_set + cost.per_set_side} for the set). Give at least {-(-need // K)} bytes a class."
+            f"{cost.per_set + cost.per_set_side} for the set). Give at least {enough} bytes a class."
         )
     return n
 
@@ -135,9 +146,14 @@ def pack(sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> list[int
             else:
                 open_classes.discard(k)
     if min(counts) < 1:
+        k = counts.index(0)
+        if not sizes[k]:
+            raise BudgetError(f"Class {k} has no item to store. Every class needs at least one.")
+        first = sum(s[0] for s in sizes if s)
+        need = needed_per_class(cost.payload(K, K) + first, cost.total(K, K) + first, K)
         raise BudgetError(
-            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {counts.index(0)}: "
-            f"the first items of the classes take {sum(s[0] for s in sizes)} bytes and the rest {cost.total(K, K)}. "
-            "Give a larger budget or a stronger compression."
+            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {k}: the first items "
+            f"of the classes take {first} bytes and the rest {cost.total(K, K)}. Give at least {need} bytes a class, "
+            "or a stronger compression."
         )
     return counts

@@ -65,14 +65,21 @@ def load(dataset: Dataset, evaluate_on: Literal["test", "validation"] = "test") 
     card = dataset.card()
     train, test = dataset.load()
     for name, split, size in (("training", train, card.train_size), ("test", test, card.test_size)):
-        found = (len(split), tuple(split.signals.shape[1:]))
+        found = (len(split.signals), tuple(split.signals.shape[1:]))
         if found != (size, card.signal.shape):
             raise DataError(
                 f"The {name} split of {card.name!r} should have {size} signals of shape {card.signal.shape}; "
                 f"found {found[0]} of shape {found[1]}."
             )
+        if len(split) != size:
+            raise DataError(f"The {name} split of {card.name!r} has {size} signals but {len(split)} labels.")
         if len(split) and not 0 <= int(split.labels.min()) <= int(split.labels.max()) < card.n_classes:
             raise DataError(f"The {name} split of {card.name!r} has labels outside 0…{card.n_classes - 1}.")
+    rarest = int(torch.bincount(train.labels, minlength=card.n_classes).min())
+    if rarest != card.smallest_class or rarest < 1:
+        raise DataError(
+            f"The rarest class of {card.name!r} should have {card.smallest_class} training signals; it has {rarest}."
+        )
     if evaluate_on == "test":
         return Data(card, train, test)
     kept, held_out = validation_split(train.labels, card)
@@ -80,11 +87,18 @@ def load(dataset: Dataset, evaluate_on: Literal["test", "validation"] = "test") 
 
 
 def validation_split(labels: Int[Tensor, " n"], card: DatasetCard) -> tuple[Tensor, Tensor]:
-    """(kept, held out) training indices: a tenth of each class, the same for every cell of a dataset revision."""
+    """(kept, held out) training indices: a tenth of each class, the same for every cell of a dataset revision.
+
+    Raises: DataError where a class has too few signals to keep one and hold one out.
+    """
     draw = rng.generator("validation", dataset=card.name, revision=card.revision)
     held = []
     for k in range(card.n_classes):
         members = (labels == k).nonzero().flatten()
+        if len(members) < 2:
+            raise DataError(
+                f"Class {k} of {card.name!r} has {len(members)} training signals; a validation split needs two or more."
+            )
         held.append(
             members[torch.randperm(len(members), generator=draw)[: max(1, round(len(members) * VALIDATION_SHARE))]]
         )

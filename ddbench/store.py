@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -14,6 +16,8 @@ from torch import Tensor
 from ddbench.canonical import digest
 from ddbench.errors import RunError
 from ddbench.files import write_atomic
+
+_DIGEST_BYTES = 32
 
 
 def cache_root() -> Path:
@@ -28,12 +32,22 @@ def cached(kind: str, coordinates: dict[str, Any], compute: Callable[[], dict[st
     """
     path = cache_root() / kind / f"{digest(coordinates)}.safetensors"
     try:
-        return load(path.read_bytes())
-    except (OSError, SafetensorError, ValueError):
-        tensors = {n: t.detach().cpu().contiguous() for n, t in compute().items()}
+        return _unsealed(path.read_bytes())
+    except (OSError, SafetensorError, ValueError, KeyError):
+        # cloned, since safetensors refuses tensors that share memory
+        tensors = {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in compute().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, save(tensors))
+        body = save(tensors)
+        write_atomic(path, hashlib.sha256(body).digest() + body)
     except (OSError, RunError):
         pass
     return tensors
+
+
+def _unsealed(data: bytes) -> dict[str, Tensor]:
+    """The tensors of an entry, a digest before its safetensors. Raises: ValueError where they do not agree."""
+    body = data[_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != data[:_DIGEST_BYTES]:
+        raise ValueError("the entry was changed or damaged")
+    return load(body)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ddbench.interfaces.leaf import Scope, Storage
 from ddbench.interfaces.signal import SignalSpec
@@ -22,7 +22,7 @@ class LeafCard(_Record):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_]+$")
     scope: Scope
-    shape: tuple[int, ...] | None
+    shape: tuple[Annotated[int, Field(gt=0)], ...] | None
     dtype: str
     side: bool
     quantise: bool
@@ -41,12 +41,28 @@ class Card(_Record):
     codec_version: str
     storage: Storage
     cap_bytes: int = Field(ge=0, description="Bytes that the set was allowed; codecs may shape their leaves by it.")
-    counts: tuple[int, ...] = Field(
+    counts: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         description="Items of each class; rows stand class by class, so labels cost nothing."
     )
     leaves: tuple[LeafCard, ...] = Field(min_length=1)
     seed: int = Field(ge=0, description="Seed of the cell; names the stream of a stochastic decoder.")
     sha256: str = Field(description="Digest of the tensor file.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Card:
+        names = [leaf.name for leaf in self.leaves]
+        if len(set(names)) < len(names):
+            raise ValueError("two leaves have one name")
+        if not any(leaf.scope == "item" for leaf in self.leaves):
+            raise ValueError("no leaf has scope 'item'")
+        if any(leaf.shape is None and leaf.scope != "item" for leaf in self.leaves):
+            raise ValueError("byte strings have scope 'item'")
+        if len(self.counts) != len(self.class_names):
+            raise ValueError(f"items are counted for {len(self.counts)} of {len(self.class_names)} classes")
+        channels = self.signal.shape[:1]
+        if not (len(self.signal.mean),) == (len(self.signal.std),) == channels:
+            raise ValueError(f"signals of shape {self.signal.shape} need a mean and a std a channel")
+        return self
 
     @property
     def n_classes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor
 from ddbench import registry, rng
 from ddbench.artifact.card import FORMAT_VERSION, Card, LeafCard
 from ddbench.artifact.rounding import restore_leaf, store_leaf
-from ddbench.errors import ArtifactError
+from ddbench.errors import ArtifactError, RunError
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.leaf import Leaf
@@ -34,6 +35,8 @@ class DistilledSet:
     codes: Codes
     parts: dict[str, int]
     """Bytes of each tensor of the file."""
+    file: Path = Path(TENSORS)
+    """Where it was read from; for messages."""
 
     @property
     def used_bytes(self) -> int:
@@ -52,14 +55,19 @@ class DistilledSet:
         return torch.repeat_interleave(torch.arange(self.card.n_classes), torch.tensor(self.card.counts))
 
     def codec(self) -> Codec:
-        """The codec that the card names. Raises: ArtifactError where another version of it is installed."""
+        """The codec that the card names. Raises: ArtifactError where what is installed is not what wrote the set."""
         card = self.card
         target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage)
         codec: Codec = registry.build("codec", card.codec.name, card.codec.args, target)
         if codec.version != card.codec_version:
             raise ArtifactError(
-                f"The set was written by version {card.codec_version} of the codec {card.codec.name!r}; version "
+                f"{self.file} was written by version {card.codec_version} of the codec {card.codec.name!r}; version "
                 f"{codec.version} is installed. Install a release that has the former."
+            )
+        if leaf_cards(codec.leaves()) != tuple(x for x in card.leaves if not x.of_method):
+            raise ArtifactError(
+                f"{self.file} holds other leaves than the codec {card.codec.name!r} stores at {card.cap_bytes} bytes: "
+                f"{', '.join(f'{x.name} {x.shape}' for x in card.leaves)}. Its card was changed."
             )
         return codec
 
@@ -72,7 +80,7 @@ class DistilledSet:
         shape = tuple(decoded.signals.shape[1:])
         if shape != self.card.signal.shape or not bool(decoded.signals.isfinite().all()):
             raise ArtifactError(
-                f"The set decodes to signals of shape {shape} that are not {self.card.signal.shape} or finite."
+                f"{self.file} decodes to signals of shape {shape} that are not {self.card.signal.shape} or not finite."
             )
         return decoded.signals.float(), labels[decoded.source.cpu()].to(device)
 
@@ -109,14 +117,22 @@ def save(folder: Path, card: Card, codes: Codes) -> Card:
         tensors |= store_leaf(leaf, codes[leaf.name], card.storage)
     data = save_tensors(tensors)
     card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
-    write_atomic(folder / TENSORS, data)
-    write_atomic(folder / CARD, card.model_dump_json(indent=1))
+    # the card is staged first, so that a full disk leaves the old pair whole
+    staged = folder / f".{CARD}.next"
+    try:
+        write_atomic(staged, card.model_dump_json(indent=1))
+        write_atomic(folder / TENSORS, data)
+        os.replace(staged, folder / CARD)
+    except OSError as error:
+        raise RunError(f"{folder / CARD} could not be written: {error.strerror or error}.") from error
+    finally:
+        staged.unlink(missing_ok=True)
     return card
 
 
 def load(path: Path) -> DistilledSet:
-    """The set in a folder, or at the path of its tensor file. Raises: ArtifactError naming file and fault."""
-    folder = path if path.is_dir() else path.parent
+    """The set in a folder, or at the path of its tensor file or card. Raises: ArtifactError naming file and fault."""
+    folder = path.parent if path.name in (TENSORS, CARD) else path
     card = _read_card(folder / CARD)
     file = folder / TENSORS
     try:
@@ -127,7 +143,7 @@ def load(path: Path) -> DistilledSet:
         raise ArtifactError(f"{file} does not have the digest that its card names: it was changed or damaged.")
     try:
         tensors = load_tensors(data)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:
         raise ArtifactError(f"{file} is not a safetensors file: {error}.") from error
     codes: Codes = {}
     expected: set[str] = set()
@@ -136,7 +152,9 @@ def load(path: Path) -> DistilledSet:
         codes[leaf.name] = restore_leaf(leaf, tensors, card.storage)
     if unknown := set(tensors) - expected:
         raise ArtifactError(f"{file} holds tensors that its card does not name: {', '.join(sorted(unknown))}.")
-    return DistilledSet(card, codes, {n: t.numel() * t.element_size() for n, t in sorted(tensors.items())})
+    if spoilt := [n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]:
+        raise ArtifactError(f"{file} holds values in {min(spoilt)!r} that are not finite.")
+    return DistilledSet(card, codes, {n: t.numel() * t.element_size() for n, t in sorted(tensors.items())}, file)
 
 
 def _read_card(path: Path) -> Card:
@@ -145,13 +163,10 @@ def _read_card(path: Path) -> Card:
     if version != FORMAT_VERSION:
         raise ArtifactError(f"{path} is a card of format {version!r}; this ddbench reads {FORMAT_VERSION}.")
     try:
-        card = Card.model_validate(raw)
+        return Card.model_validate(raw)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors())
         raise ArtifactError(f"{path} is not a valid card: {faults}.") from error
-    if len(card.counts) != card.n_classes or min(card.counts) < 0:
-        raise ArtifactError(f"{path} counts items for {len(card.counts)} of {card.n_classes} classes.")
-    return card
 
 
 def _shape_in_file(card: Card, leaf: Leaf) -> tuple[int, ...]:

@@ -26,11 +26,17 @@ def store_leaf(leaf: Leaf, value: Tensor | Ragged, storage: Storage) -> dict[str
         raise ArtifactError(f"The leaf {leaf.name!r} holds values that are not finite; nothing was written.")
     if leaf.has_ranges(storage):
         levels, ranges = to_levels(value.float().reshape(_rows(leaf, value), -1))
+        if not bool(ranges.isfinite().all()):
+            raise ArtifactError(f"The leaf {leaf.name!r} spans too wide a range for {storage}; nothing was written.")
         return {name: levels.reshape(value.shape), f"{name}.range": ranges}
     dtype = getattr(torch, leaf.stored_dtype(storage))
     if dtype.is_floating_point and value.numel() and float(value.abs().max()) > torch.finfo(dtype).max:
         raise ArtifactError(f"The leaf {leaf.name!r} reaches {float(value.abs().max()):.3g}, too large for {dtype}.")
-    return {name: value.to(dtype).contiguous()}
+    stored = value.to(dtype)
+    if not dtype.is_floating_point and not torch.equal(stored.to(value.dtype), value):
+        raise ArtifactError(f"The leaf {leaf.name!r} holds values that {dtype} does not; nothing was written.")
+    # cloned, since safetensors refuses leaves that share memory
+    return {name: stored.clone(memory_format=torch.contiguous_format)}
 
 
 def restore_leaf(leaf: Leaf, tensors: dict[str, Tensor], storage: Storage) -> Tensor | Ragged:
@@ -40,7 +46,7 @@ def restore_leaf(leaf: Leaf, tensors: dict[str, Tensor], storage: Storage) -> Te
         return Ragged(tensors[f"{name}.values"], tensors[f"{name}.offsets"])
     value = tensors[name]
     if leaf.has_ranges(storage):
-        return from_levels(value.reshape(_rows(leaf, value), -1), tensors[f"{name}.range"]).reshape(value.shape)
+        value = from_levels(value.reshape(_rows(leaf, value), -1), tensors[f"{name}.range"]).reshape(value.shape)
     return value.to(getattr(torch, leaf.dtype))
 
 

@@ -15,7 +15,6 @@ from ddbench.interfaces.engine import Job
 from ddbench.report.table import Collection, failures, render
 
 if TYPE_CHECKING:
-    from ddbench.result.schema import Result
     from ddbench.run.folder import RunFolder
     from ddbench.spec.cell import Cell
 
@@ -64,9 +63,8 @@ def run(
     if todo:
         job = Job(runs.path, [c.key for c in todo], device, threads, checkpoint_s)
         _run_engine(job, todo, engine, slots)
-    results, unreadable = _results(runs, wanted)
-    _report(runs, Collection(results, unreadable), report)
-    _conclude(runs, wanted, results, unreadable)
+    _report(runs, _results(runs, cells), report)
+    _conclude(runs, wanted, _results(runs, wanted))
 
 
 def _filtered(cells: Sequence[Cell], only: str | None) -> list[Cell]:
@@ -116,7 +114,7 @@ def _run_engine(job: Job, todo: Sequence[Cell], engine: str, slots: int | None) 
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _results(runs: RunFolder, wanted: Sequence[Cell]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+def _results(runs: RunFolder, wanted: Sequence[Cell]) -> Collection:
     from ddbench.errors import ArtifactError
 
     results, unreadable = [], []
@@ -128,13 +126,13 @@ def _results(runs: RunFolder, wanted: Sequence[Cell]) -> tuple[tuple[Result, ...
             continue
         if result is not None:
             results.append(result)
-    return tuple(results), tuple(unreadable)
+    return Collection(tuple(results), tuple(unreadable))
 
 
 def _report(runs: RunFolder, found: Collection, files: bool) -> None:
     if not found.results:
         return
-    click.echo("\n" + render(Collection(found.results, found.unreadable)))
+    click.echo("\n" + render(found))
     if not files:
         return
     from ddbench.report.files import write_report
@@ -150,10 +148,10 @@ def _report(runs: RunFolder, found: Collection, files: bool) -> None:
     click.echo(f"results   {runs.path / 'cells'}/*/result.json")
 
 
-def _conclude(runs: RunFolder, wanted: Sequence[Cell], results: Sequence[Result], unreadable: Sequence[str]) -> None:
+def _conclude(runs: RunFolder, wanted: Sequence[Cell], found: Collection) -> None:
     """Says what failed or is not there yet, and ends with the exit code that tells it."""
-    failed = failures(Collection(tuple(results), tuple(unreadable)))
-    waiting = len(wanted) - len(results) - len(unreadable)
+    failed = failures(found)
+    waiting = len(wanted) - len(found.results) - len(found.unreadable)
     if waiting:
         click.echo(f"{waiting} cells have no result yet: another process runs them (`ddbench status {runs.path}`).")
     if failed:

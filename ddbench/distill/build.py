@@ -16,7 +16,7 @@ from ddbench.distill import initial
 from ddbench.distill.loop import Progress, learn
 from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
-from ddbench.errors import Divergence, PluginError
+from ddbench.errors import DataError, Divergence, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Ragged
 from ddbench.interfaces.cost import cost_of
 from ddbench.interfaces.leaf import Leaf
@@ -85,6 +85,12 @@ def pick(shop: Workshop, selector: Selector) -> Built:
     leaves, s = shop.codec.leaves(), shop.codec.signals_per_item
     cost = cost_of(leaves, shop.cell.storage)
     most = min(len(m) for m in shop.data.members) // s
+    if most < 1:
+        rarest = min(len(m) for m in shop.data.members)
+        raise DataError(
+            f"One item of this codec stores {s} signals; the rarest class of {shop.data.card.name!r} has {rarest}. "
+            "Choose a codec that stores fewer in an item."
+        )
     ragged = [x.name for x in leaves if x.shape is None]
     if not ragged:
         room = slots(cost, shop.n_classes, shop.cap_bytes)

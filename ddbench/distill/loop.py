@@ -34,9 +34,7 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
     Raises: Divergence at the first loss or gradient that is not finite; the items are then the last good ones.
     """
     config = matcher.config
-    with torch.no_grad():
-        for name, saved in progress.params.items():
-            task.params[name].copy_(saved)
+    _put_back(task, progress.params)
     optimiser = torch.optim.SGD(
         [{"params": [p], "lr": config.lr * task.lr_scale[n]} for n, p in task.params.items()], lr=config.lr,
         momentum=config.momentum,
@@ -56,7 +54,11 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
         for name, p in task.params.items():
             if p.grad is not None and not bool(p.grad.isfinite().all()):
                 raise Divergence(f"The gradient of {name!r} stopped being finite at update {step}, loss {value:.4g}.")
+        before = {n: p.detach().clone() for n, p in task.params.items()}
         optimiser.step()
+        if lost := [n for n, p in task.params.items() if not bool(p.detach().isfinite().all())]:
+            _put_back(task, before)
+            raise Divergence(f"The values of {lost[0]!r} stopped being finite at update {step}, loss {value:.4g}.")
         matcher.after_update(task, state)
         if step % thin == 0 or step == config.iterations - 1:
             progress.losses.append((step, value))
@@ -67,3 +69,9 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
             if optimiser.state[p].get("momentum_buffer") is not None
         }
         keep(progress)
+
+
+def _put_back(task: Matching, params: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, saved in params.items():
+            task.params[name].copy_(saved)

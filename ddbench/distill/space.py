@@ -86,6 +86,11 @@ class CodeSpace(MatchSpace):
     def __post_init__(self) -> None:
         if self.codec.code_leaf is None:
             raise SpecError(f"The codec {type(self.codec).__name__} has no code space; match it in signal space.")
+        if self.codec.signals_per_item != 1:
+            raise SpecError(
+                f"An item of the codec {type(self.codec).__name__} stores {self.codec.signals_per_item} signals; in "
+                "code space one code stands for one signal. Match it in signal space."
+            )
         self.leaf = self.codec.code_leaf
         encoded = torch.cat([self._encode(x, y) for x, y in self.data.source.batches(ENCODE_BATCH)])
         self.shape = tuple(encoded.shape[1:])
@@ -97,7 +102,7 @@ class CodeSpace(MatchSpace):
         self._real = (encoded.to(self.device) - self.mean) / self.std
 
     def _encode(self, x: Tensor, y: Tensor) -> Tensor:
-        code = self.codec.encode(x, y, self.shared)[self.leaf]
+        code = self.codec.encode(x.to(self.device), y.to(self.device), self.shared)[self.leaf]
         assert isinstance(code, Tensor)
         return code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -86,6 +87,7 @@ class Matching:
     codes: Codes
     """All leaves; those that are learned are superseded by `params`."""
     labels: Int[Tensor, " m"]
+    """Ascending: items stand class by class."""
     params: dict[str, Tensor]
     lr_scale: dict[str, float]
     item_names: frozenset[str]
@@ -95,6 +97,8 @@ class Matching:
     decode_chunk: int | None
     device: torch.device
     step: int = 0
+    _uses: Counter[str] = field(default_factory=Counter)
+    """How often each stream that must not repeat within an update was drawn from."""
     _pending: list[tuple[Tensor, slice, int]] = field(default_factory=list)
     """Values handed out in chunks, to be back-propagated through the decoder: (values, items, call)."""
     _calls: int = 0
@@ -139,18 +143,19 @@ class Matching:
         """Moves to an update: its random streams, and no gradient left over."""
         self.step, self._calls = step, 0
         self._pending.clear()
+        self._uses.clear()
         for p in self.params.values():
             p.grad = None
 
     def real(self, size: int) -> Float[Tensor, "k b *shape"]:
         members = self.data.members
         size = min(size, *(len(m) for m in members))
-        draw = self.generator("real")
+        draw = self._anew("real")
         index = torch.cat([m[torch.randperm(len(m), generator=draw)[:size]] for m in members])
         return self.space.real(index).unflatten(0, (self.n_classes, size))
 
     def synthetic(self) -> Float[Tensor, "k n *shape"]:
-        """Values by class; within a class, item by item in the order in which the decoder gives them."""
+        """Values by class; within a class item by item, within an item in the order in which the decoder gives them."""
         call, self._calls = self._calls, self._calls + 1
         values, sources = [], []
         for part in self._chunks():
@@ -163,8 +168,8 @@ class Matching:
                 self._pending.append((x, part, call))
             values.append(x)
             sources.append(source + part.start)
-        y = self.labels[torch.cat(sources)]
-        return torch.cat(values)[y.argsort(stable=True)].unflatten(0, (self.n_classes, -1))
+        order = torch.cat(sources).argsort(stable=True)
+        return torch.cat(values)[order].unflatten(0, (self.n_classes, -1))
 
     def backward(self, loss: Tensor) -> None:
         """Gradient of the loss in every parameter; through the decoder one chunk at a time where it is chunked."""
@@ -186,11 +191,16 @@ class Matching:
     def augment(self, *batches: Float[Tensor, "k b *shape"]) -> tuple[Tensor, ...]:
         if not self.space.augmentation:
             return batches
-        omega = draw(self.space.augmentation, self.shape, self.n_classes, self.generator("augment"), per_row_op=True)
+        omega = draw(self.space.augmentation, self.shape, self.n_classes, self._anew("augment"), per_row_op=True)
         return tuple(apply(omega, x) for x in batches)
 
     def generator(self, name: str) -> Generator:
         return self.streams(name, self.step)
+
+    def _anew(self, name: str) -> Generator:
+        """The stream `name` of this step; a matcher that asks again within the step gets other numbers."""
+        use, self._uses[name] = self._uses[name], self._uses[name] + 1
+        return self.generator(f"{name}-{use}" if use else name)
 
     def export(self) -> Codes:
         """All leaves as they stand, detached, on the CPU."""

@@ -135,14 +135,14 @@ class Local(Engine):
 
 
 def slot_devices(job: Job, slots: int | None) -> list[str]:
-    """The device of each worker: those that the job names, every GPU for `auto`, or the CPU's cores."""
-    if job.device != "auto":
-        named = job.device.split(",")
-        return named if len(named) > 1 else named * (slots or 1)
-    import torch
+    """The device of each worker: those that the job names, every GPU for `auto`, or a CPU's cores."""
+    named = job.device.split(",")
+    if job.device == "auto":
+        import torch
 
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if gpus:
-        return [f"cuda:{i % gpus}" for i in range(slots or gpus)]
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        named = [f"cuda:{i}" for i in range(gpus)] or ["cpu"]
+    if named != ["cpu"]:
+        return [named[i % len(named)] for i in range(slots or len(named))]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ["cpu"] * min(slots or max(1, cores // job.threads), max(1, len(job.keys)))
+    return ["cpu"] * (slots or min(max(1, cores // job.threads), max(1, len(job.keys))))

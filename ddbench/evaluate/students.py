@@ -129,7 +129,7 @@ def _train(
                 break
         if resets_momentum_at(training, step, schedule.steps):
             optimiser.reset()
-        losses = gradients(*(torch.stack(part) for part in zip(*batches)))
+        losses = gradients(*(part[0][None] if len(part) == 1 else torch.stack(part) for part in zip(*batches)))
         alive = watch.see(step, losses)
         optimiser.update(weights.gradients, lr_at(training, step, schedule.steps), alive)
     progress(1.0)

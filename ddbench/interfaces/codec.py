@@ -81,7 +81,7 @@ class Codec(Plugin):
     code_leaf: str | None = None
     """The item leaf that networks see in code space; None where there is no code space (class leaves leak labels)."""
     decode_chunk: int | None = None
-    """Items decoded at once while gradients are passed back; None: all. A deep decoder sets it, so memory stays flat."""
+    """Items decoded at once while gradients are passed back; None: all. Deep decoders set it, so memory stays flat."""
     decoder_bytes: int = 0
     """Bytes of a decoder fitted on other data only: reported, not charged."""
     decoder_training_data: str = ""

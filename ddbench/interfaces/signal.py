@@ -38,8 +38,10 @@ class SignalSpec:
 
     def normalise(self, raw: Tensor) -> Tensor:
         """Float32 normalised signals from uint8 or float raw ones, `[..., *shape]` → `[..., *shape]`."""
+        import torch
+
         mean, std = self._constants(raw)
-        values = raw.float() / 255 if raw.dtype.is_floating_point is False else raw.float()
+        values = raw.float() / 255 if raw.dtype == torch.uint8 else raw.float()
         return (values - mean) / std
 
     def denormalise(self, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ddbench.errors import RunError
 from ddbench.files import write_atomic
+from ddbench.report.labels import budget_label, codec_label
 from ddbench.report.rows import Row, tables
 from ddbench.report.table import Collection, render
 from ddbench.run.folder import RunFolder
@@ -61,7 +62,7 @@ def _draw(runs: RunFolder, row: Row, out: Path, written: Written) -> None:
             from ddbench.report.picture import picture
 
             _make(out.parent)
-            picture(stored, out)
+            picture(stored, out, f"{budget_label(row.cell)}, {codec_label(row.cell)} × {row.cell.method}")
         written.pictures.append(out)
     except Exception as error:  # noqa: BLE001  (as above; codecs are other people's code)
         written.troubles.append(f"no picture of {result.cell.title}: {type(error).__name__}: {error}")

@@ -27,11 +27,13 @@ LEAST_INCH = 4.6
 """Width that the title needs."""
 
 
-def picture(artifact: Path, out: Path) -> Path:
+def picture(artifact: Path, out: Path, title: str = "") -> Path:
     """Draws a distilled set to a PNG: a row a class, its first signals from left to right. Returns the PNG's path.
 
-    `artifact` is a cell's folder or its tensor file. Signals are shown as students get them, in raw units, clipped to
-    the range of the data. Raises: ArtifactError where the set cannot be read; RunError where `out` cannot be written.
+    `artifact` is a cell's folder or its tensor file; `title` says what it is, by default dataset and codec. Signals
+    are shown as students get them, in raw units, clipped to the range of the data.
+
+    Raises: ArtifactError where the set cannot be read; RunError where `out` cannot be written.
     """
     distilled = load(artifact)
     card = distilled.card
@@ -48,8 +50,8 @@ def picture(artifact: Path, out: Path) -> Path:
     shown = f"{len(labels)} signals of {card.n_classes} classes"
     if sum(map(len, rows)) < len(labels):
         shown += f", at most {MOST_ITEMS} of each shown"
-    title = f"{card.dataset}, {card.codec}: {shown}"
-    fig.text(0.02, 1 - 0.5 * HEAD_INCH / height, title, fontsize=8, color=INK, va="center")
+    head = f"{title or f'{card.dataset}, {card.codec}'}: {shown}"
+    fig.text(0.02, 1 - 0.5 * HEAD_INCH / height, head, fontsize=8, color=INK, va="center")
     write_atomic(out, png(fig))
     return out
 

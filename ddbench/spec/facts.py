@@ -18,6 +18,7 @@ from ddbench.registry import Kind
 from ddbench.spec.cell import Cell, Choice
 
 T = TypeVar("T")
+MOST_BYTES = 2**60
 
 
 def asked(what: str, call: Callable[[], T]) -> T:
@@ -57,9 +58,12 @@ def cap_bytes(cell: Cell, card: DatasetCard) -> int:
     assert cell.budget is not None, "the ceiling has no budget"
     shape, signal_bytes = card.signal.shape, card.train_size * card.signal_bytes
     try:
-        return cell.budget.cap_bytes(shape, card.n_classes, signal_bytes)
-    except OverflowError as error:
-        raise BudgetError(f"The budget {cell.budget} is too large to count.") from error
+        cap = cell.budget.cap_bytes(shape, card.n_classes, signal_bytes)
+    except OverflowError:
+        cap = MOST_BYTES + 1
+    if cap > MOST_BYTES:
+        raise BudgetError(f"The budget {cell.budget} is too large: no set has more than {MOST_BYTES} bytes.")
+    return cap
 
 
 @dataclass(frozen=True)

@@ -30,25 +30,24 @@ def pair_faults(cell: Cell) -> list[str]:
 
 
 def faults_of(cell: Cell) -> list[PairFault]:
-    """`pair_faults` with the axis of each."""
+    """`pair_faults` with the axis of each. A text names only what the fault depends on, so that like faults are one."""
+    faults: list[PairFault] = []
     try:
         if cell.budget is None:
-            return list(_students(cell, card_of(cell.dataset).signal.shape, card_of(cell.dataset).n_classes))
-        parts = parts_of(cell)
-        return [*_pair(cell, parts), *_room(cell, parts), *_networks(cell, parts)]
-    except BudgetError as error:
-        return [PairFault("budget", f"{_named(cell)}: {error}")]
+            card = card_of(cell.dataset)
+            faults += _students(cell, card.signal.shape, card.n_classes)
+        else:
+            parts = parts_of(cell)
+            faults += [*_pair(cell, parts), *_networks(cell, parts)]
+            faults += _room(cell, parts)
     except DdbenchError as error:
-        return [PairFault("pair", f"{_named(cell)}: {error} {_way_out(cell)}")]
-
-
-def _named(cell: Cell) -> str:
-    return f"{cell.codec} × {cell.method} ({cell.space} space) on {cell.dataset}"
+        axis = "budget" if isinstance(error, BudgetError) else "pair"
+        faults.append(PairFault(axis, f"{cell.codec} on {cell.dataset}: {error} {_way_out(cell, 'dataset', 'codec')}"))
+    return faults
 
 
 def _way_out(cell: Cell, *axes: str) -> str:
-    rule = ", ".join(f"{axis}: {getattr(cell, axis)}" for axis in axes or ("dataset", "codec"))
-    return f"Leave it out by exclude: [{{{rule}}}]."
+    return f"Leave it out by exclude: [{{{', '.join(f'{axis}: {getattr(cell, axis)}' for axis in axes)}}}]."
 
 
 def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
@@ -57,7 +56,9 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     codec, method = parts.codec, parts.method
 
     def fault(why: str, *axes: str) -> PairFault:
-        return PairFault("pair", f"{_named(cell)} is not defined: {why}. {_way_out(cell, *axes)}")
+        subject = " × ".join(str(getattr(cell, axis)) for axis in axes if axis != "space")
+        where = f" in {cell.space} space" if "space" in axes else ""
+        return PairFault("pair", f"{subject}{where} is not defined: {why}. {_way_out(cell, *axes)}")
 
     if cell.space not in method.spaces:
         yield fault(f"the method is defined in {' and '.join(method.spaces)} space", "method", "space")
@@ -78,12 +79,15 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
 def _room(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     if not any(leaf.scope == "item" for leaf in parts.leaves):
         return
-    slots(cost_of((*parts.leaves, *parts.extra), cell.storage), parts.card.n_classes, parts.cap_bytes)
-    most = parts.card.smallest_class // parts.codec.signals_per_item
-    if most < 1:
-        need, found = parts.codec.signals_per_item, parts.card.smallest_class
-        text = f"{_named(cell)}: one item stores {need} signals, the rarest class has {found}. {_way_out(cell)}"
-        yield PairFault("pair", text)
+    subject = f"{cell.codec} × {cell.method}" if parts.extra else str(cell.codec)
+    try:
+        slots(cost_of((*parts.leaves, *parts.extra), cell.storage), parts.card.n_classes, parts.cap_bytes)
+    except BudgetError as error:
+        yield PairFault("budget", f"{subject} on {cell.dataset}, stored as {cell.storage}: {error}")
+    need, found = parts.codec.signals_per_item, parts.card.smallest_class
+    if found < need:
+        text = f"{cell.codec} on {cell.dataset}: one item stores {need} signals, the rarest class has {found}."
+        yield PairFault("pair", f"{text} {_way_out(cell, 'dataset', 'codec')}")
 
 
 def _code_shape(parts: Parts) -> tuple[int, ...] | None:
@@ -111,7 +115,8 @@ def _network(cell: Cell, choice: Choice, shape: tuple[int, ...], n_classes: int,
     plugin = registry.load("network", choice.name)
     refusal = _refusal(plugin, choice.name, canonical(choice.args), shape, n_classes)
     if refusal:
-        yield PairFault("network", f"{_named(cell)}: the {role} '{choice}' does not take shape {shape}: {refusal}")
+        text = f"the {role} '{choice}' does not take shape {shape} of {cell.dataset}: {refusal}"
+        yield PairFault("network", text if role == "student" or cell.space == "signal" else f"{cell.codec}: {text}")
 
 
 @lru_cache(maxsize=256)

@@ -117,7 +117,7 @@ class Nowhere(Identity):
         raise SpecError("no shape is good enough")
 
 
-class RefusesByKeyError(Identity):
+class RefusesByBudgetError(Identity):
     def __init__(self, config: PluginConfig | None, target: Any) -> None:
         raise BudgetError("not the error for a shape")
 
@@ -132,7 +132,7 @@ def test_refusals_and_declarations() -> None:
         codec: Any
 
     contract = Contract()
-    for codec, told in ((Nowhere, "every shape"), (RefusesByKeyError, "SpecError")):
+    for codec, told in ((Nowhere, "every shape"), (RefusesByBudgetError, "SpecError")):
         contract.codec = codec
         with pytest.raises((AssertionError, pytest.fail.Exception), match=told):
             contract.test_takes_a_shape_and_refuses_with_spec_errors()

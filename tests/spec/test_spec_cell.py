@@ -114,7 +114,9 @@ def test_ways_to_write_an_entry(written, args):
     assert Choice.model_validate(written) == Choice(name="dm", args=args)
 
 
-@pytest.mark.parametrize("written", [{"dm": {}, "lr": 1}, {}, {"dm": 5}, {"dm": [1]}, 5, None, "", {"name": "a", "b": 1}])
+@pytest.mark.parametrize(
+    "written", [{"dm": {}, "lr": 1}, {}, {"dm": 5}, {"dm": [1]}, 5, None, "", {"name": "a", "b": 1}]
+)
 def test_entries_that_are_refused(written):
     with pytest.raises(ValidationError):
         Choice.model_validate(written)

@@ -32,7 +32,12 @@ def test_a_grid_is_the_product_in_the_order_of_its_lists(suite_of):
         )
     )
     wanted = product(
-        ["2 ipc", "1 ipc"], ["half", "identity"], ["random", "learn"], ["signal", "code"], ["float32", "float16"], [5, 3]
+        ["2 ipc", "1 ipc"],
+        ["half", "identity"],
+        ["random", "learn"],
+        ["signal", "code"],
+        ["float32", "float16"],
+        [5, 3],
     )
     assert titles(cells) == list(wanted)
 
@@ -72,7 +77,8 @@ def test_spelling_does_not_change_keys(suite_of):
 
 
 def test_cells_that_are_asked_for_twice_are_one(suite_of):
-    block = "{datasets: pictures, codecs: [half, {half: {factor: 2}}], methods: random, budgets: {ipc: 1}, seeds: [0, 0, 1]}"
+    codecs = "[half, {half: {factor: 2}}]"
+    block = f"{{datasets: pictures, codecs: {codecs}, methods: random, budgets: {{ipc: 1}}, seeds: [0, 0, 1]}}"
     assert len(expand(suite_of(f"grid: [{block}, {block}]"))) == 2
 
 

@@ -58,7 +58,7 @@ def test_pairs_that_are_defined(cell_of, given):
         ({"codec": "stiff"}, "pair", "gradient, which does not pass"),
         ({"codec": "jpeg"}, "pair", "gradient"),
         ({"codec": "hollow", "method": "random"}, "pair", "stores nothing for an item"),
-        ({"method": "clash"}, "pair", "both store a leaf called z"),
+        ({"method": "clash", "budget": {"ipc": 2}}, "pair", "both store a leaf called z"),
         ({"codec": "grid", "budget": {"ipc": 11}}, "pair", "one item stores 11 signals, the rarest class has 10"),
         ({"codec": "buggy"}, "pair", "codec 'buggy' failed while it was planned: ZeroDivisionError: oops"),
         ({"codec": "half", "dataset": "rows"}, "pair", "takes pictures"),

@@ -133,7 +133,9 @@ def test_mandatory_rows(suite_of, rule, words):
 
 
 def test_mandatory_rows_by_dataset_and_budget(suite_of):
-    rows = "grid: {datasets: [pictures, rows], codecs: identity, methods: [random, learn], budgets: [{ipc: 1}, {ipc: 2}]}"
+    rows = (
+        "grid: {datasets: [pictures, rows], codecs: identity, methods: [random, learn], budgets: [{ipc: 1}, {ipc: 2}]}"
+    )
     missing = missing_mandatory(expand(suite_of(rows)))
     assert len(missing) == 4, "rows are no pictures: neither JPEG nor down-sampling is asked for"
     assert all(m.startswith("pictures at") for m in missing)

@@ -1,0 +1,217 @@
+"""The method contract finds what it is there to find: each broken method fails the one test meant for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from ddbench.interfaces.leaf import Leaf
+from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Method, Selector
+from ddbench.interfaces.plugin import PluginConfig
+from ddbench.testing.method_case import Ground
+from ddbench.testing.methods import MethodContract
+
+GROUND = Ground((6,), "signal")
+
+
+class Means(Matcher):
+    """A sound matcher, for the broken ones to start from."""
+
+    version = "1"
+    source = "made up"
+    Config = MatcherConfig
+
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        return (task.real(5).mean(1) - task.synthetic().mean(1)).square().sum()
+
+
+class Firsts(Selector):
+    """A sound selector."""
+
+    version = "1"
+    source = "made up"
+
+    def select(self, task: Any, n: int) -> Tensor:
+        return torch.stack([task.members(k)[:n] for k in range(task.n_classes)])
+
+
+class LooseConfig(MatcherConfig):
+    model_config: ClassVar[Any] = {"extra": "ignore"}
+
+
+class Loose(Means):
+    Config = LooseConfig
+
+
+class OtherConfig(Means):
+    Config = PluginConfig  # pyright: ignore[reportAssignmentType]
+
+
+class Nowhere(Means):
+    spaces = ()
+
+
+class Nameless(Means):
+    source = ""
+
+
+class PerClass(Means):
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        return (task.real(5).mean(1) - task.synthetic().mean(1)).square().sum(1)
+
+
+class Infinite(Means):
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        return super().loss(task, state) / 0
+
+
+class Detached(Means):
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        return super().loss(task, state).detach()
+
+
+class Flat(Means):
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        return super().loss(task, state) * 0
+
+
+class GlobalNoise(Means):
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        return super().loss(task, state) * torch.rand(())
+
+
+class Remembers(Means):
+    seen = 0
+
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        self.seen += 1
+        return super().loss(task, state) * self.seen
+
+
+class Climbs(Means):
+    def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        value = super().loss(task, state)
+        return 2 * value.detach() - value
+
+
+class Rests(Means):
+    def after_update(self, task: MatchTask, state: dict[str, Tensor]) -> None:
+        state["note"] = 1  # pyright: ignore[reportArgumentType]
+
+
+class Rescaled(Means):
+    """Takes the learned leaf past the task, so the decoder's chunks are not seen."""
+
+    def loss(self, task: Any, state: dict[str, Tensor]) -> Tensor:
+        return super().loss(task, state) + task.params["x"].square().sum() * len(task._pending)
+
+
+class WrongExtra(Means):
+    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
+        return (Leaf("rate", "set", ()),)
+
+    def initial_extra(self, items: int, n_classes: int) -> dict[str, Tensor]:
+        return {"rate": torch.ones(1)}
+
+
+class MissingExtra(WrongExtra):
+    def initial_extra(self, items: int, n_classes: int) -> dict[str, Tensor]:
+        return {}
+
+
+class IdleExtra(WrongExtra):
+    def initial_extra(self, items: int, n_classes: int) -> dict[str, Tensor]:
+        return {"rate": torch.ones(())}
+
+
+class Repeats(Firsts):
+    def select(self, task: Any, n: int) -> Tensor:
+        return super().select(task, 1).repeat(1, n)
+
+
+class WrongClass(Firsts):
+    def select(self, task: Any, n: int) -> Tensor:
+        return super().select(task, n).roll(1, 0)
+
+
+class Floats(Firsts):
+    def select(self, task: Any, n: int) -> Tensor:
+        return super().select(task, n).float()
+
+
+class TooFew(Firsts):
+    def select(self, task: Any, n: int) -> Tensor:
+        return super().select(task, 1)
+
+
+class Unseeded(Firsts):
+    def select(self, task: Any, n: int) -> Tensor:
+        return torch.stack([m[torch.randperm(len(m))[:n]] for m in map(task.members, range(task.n_classes))])
+
+
+def contract_of(broken: type[Method]) -> MethodContract:
+    class Broken(MethodContract):
+        method = broken
+        args: ClassVar[dict[str, Any]] = {"lr": 0.2, "iterations": 1} if issubclass(broken, Matcher) else {}
+
+    return Broken()
+
+
+Check = Callable[[MethodContract, Path], None]
+CHECKS: dict[str, Check] = {
+    "declares": lambda c, p: c.test_declares_itself(),
+    "kind": lambda c, p: c.test_is_of_one_kind_and_names_its_spaces(),
+    "arguments": lambda c, p: c.test_arguments_are_strict_and_survive_json(),
+    "members": lambda c, p: c.test_select_gives_members_of_each_class_once(GROUND, 3),
+    "task": lambda c, p: c.test_select_depends_on_its_task_only(GROUND),
+    "extra": lambda c, p: c.test_extra_leaves_are_what_initial_extra_gives(GROUND),
+    "scalar": lambda c, p: c.test_loss_is_a_finite_scalar_with_gradient(GROUND),
+    "gradient": lambda c, p: c.test_gradient_reaches_every_learned_leaf(GROUND),
+    "chunks": lambda c, p: c.test_gradient_is_the_same_through_a_decoder_in_chunks(GROUND),
+    "seed": lambda c, p: c.test_loss_depends_on_seed_and_step_only(GROUND),
+    "resume": lambda c, p: c.test_resumes_from_a_checkpoint_bit_for_bit(GROUND, p),
+    "learns": lambda c, p: c.test_learns(GROUND),
+}
+OF_SELECTORS = ("declares", "kind", "arguments", "members", "task")
+OF_MATCHERS = tuple(name for name in CHECKS if name not in ("members", "task"))
+BROKEN: list[tuple[type[Method], str, str]] = [
+    (Nameless, "declares", "source"),
+    (Nowhere, "kind", "spaces must name"),
+    (Loose, "arguments", "does not declare"),
+    (OtherConfig, "arguments", "MatcherConfig"),
+    (PerClass, "scalar", "scalar"),
+    (Infinite, "scalar", "inf"),
+    (Detached, "scalar", "no gradient"),
+    (Rests, "scalar", "tensors only"),
+    (Flat, "gradient", "no gradient reaches"),
+    (IdleExtra, "gradient", "'rate'"),
+    (Rescaled, "chunks", "chunks"),
+    (GlobalNoise, "seed", "task.generator"),
+    (Remembers, "seed", "state"),
+    (Remembers, "resume", "state"),
+    (Climbs, "learns", "mean loss"),
+    (WrongExtra, "extra", "shape"),
+    (MissingExtra, "extra", "should give"),
+    (Repeats, "members", "twice"),
+    (WrongClass, "members", "not of class"),
+    (Floats, "members", "int64"),
+    (TooFew, "members", "K, n"),
+    (Unseeded, "task", "task.generator"),
+]
+
+
+@pytest.mark.parametrize(("broken", "check", "says"), BROKEN, ids=lambda x: getattr(x, "__name__", x))
+def test_a_broken_method_fails_with_a_reason(broken: type[Method], check: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception), match=says):
+        CHECKS[check](contract_of(broken), tmp_path)
+
+
+@pytest.mark.parametrize(("sound", "checks"), [(Means, OF_MATCHERS), (Firsts, OF_SELECTORS)])
+def test_a_sound_method_passes(sound: type[Method], checks: tuple[str, ...], tmp_path: Path) -> None:
+    for check in checks:
+        CHECKS[check](contract_of(sound), tmp_path)

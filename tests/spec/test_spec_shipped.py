@@ -1,0 +1,59 @@
+"""The suites that ship: valid with the real plug-ins, and complete."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from ddbench import registry
+from ddbench.spec.expand import expand
+from ddbench.spec.find import list_suites
+from ddbench.spec.mandatory import missing_mandatory
+from ddbench.spec.plan import plan
+from ddbench.spec.suite import load_suite
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+@pytest.fixture(autouse=True)
+def built_ins(monkeypatch):
+    """The built-ins as this checkout registers them, whatever is installed."""
+    groups = tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]
+    found = {
+        kind: {name: [EntryPoint(name, value, group)] for name, value in groups[group].items()}
+        for kind in registry.KINDS
+        for group in [f"ddbench.{kind}s"]
+    }
+    monkeypatch.setattr(registry, "_found", found.__getitem__)
+    registry._load.cache_clear()
+    yield
+    registry._load.cache_clear()
+
+
+@pytest.mark.parametrize("name", list(list_suites()))
+def test_shipped_suites_are_valid_and_have_the_mandatory_rows(name):
+    suite = load_suite(name)
+    assert suite.name == name
+    assert suite.description
+    cells = expand(suite)
+    assert cells
+    assert missing_mandatory(cells) == []
+    for planned in plan(cells):
+        assert planned.used_bytes is None or planned.used_bytes <= 1.02 * planned.cap_bytes
+
+
+def test_the_quickstart_has_what_the_readme_shows():
+    cells = expand(load_suite("quickstart"))
+    rows = {(str(c.budget), c.codec.name, c.method.name) for c in cells}
+    wanted = {("1 ipc", codec, method) for codec in ("identity", "downsample", "dct") for method in ("random", "dm")}
+    wanted |= {
+        ("1 ipc", "jpeg", "random"),
+        ("10 ipc", "pca", "random"),
+        ("10 ipc", "pca", "dm"),
+        ("None", "identity", "full"),
+    }
+    assert wanted <= rows
+    assert {c.dataset.name for c in cells} == {"fashion_mnist_small"}
