@@ -169,7 +169,7 @@ def test_listing_and_naming_import_no_torch():
         "import sys; from ddbench import registry\n"
         "for kind in registry.KINDS: registry.names(kind)\n"
         "import ddbench.spec.suite, ddbench.spec.mistakes, ddbench.spec.find, ddbench.spec.cell, ddbench.spec.combine\n"
-        "from ddbench.spec.suite import load_suite\n"
+        "from ddbench.planning.load import load_suite\n"
         "assert load_suite('quickstart', plugins=False).grid\n"
         "loaded = [m for m in sys.modules if m.split('.')[0] in ('torch', 'ddbench_codecs', 'ddbench_methods')]\n"
         "assert not loaded, loaded"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ddbench.spec.plan import PlannedCell
+    from ddbench.planning.plan import PlannedCell
 
 HEADER = ("budget", "codec", "method", "items a class", "bytes", "cap", "share", "seeds")
 
@@ -21,10 +21,10 @@ def plan(suite: str) -> None:
 
     Says which mandatory rows the suite lacks. Computes nothing.
     """
-    from ddbench.spec.expand import expand
-    from ddbench.spec.plan import missing_mandatory
-    from ddbench.spec.plan import plan as planned
-    from ddbench.spec.suite import load_suite
+    from ddbench.planning.expand import expand
+    from ddbench.planning.load import load_suite
+    from ddbench.planning.mandatory import missing_mandatory
+    from ddbench.planning.plan import plan as planned
 
     loaded = load_suite(suite)
     cells = expand(loaded)

@@ -47,11 +47,11 @@ def run(
 
     What is finished stays: the same command again resumes. Exit code 1 where cells failed.
     """
+    from ddbench.planning.expand import expand
+    from ddbench.planning.load import load_suite
+    from ddbench.planning.mandatory import missing_mandatory
     from ddbench.run.folder import RunFolder
-    from ddbench.spec.expand import expand
     from ddbench.spec.find import find_suite
-    from ddbench.spec.mandatory import missing_mandatory
-    from ddbench.spec.suite import load_suite
 
     loaded = load_suite(suite)
     cells = expand(loaded)

@@ -46,8 +46,8 @@ def check(text: str) -> str:
 
 
 def _suite(text: str) -> str:
-    from ddbench.spec.expand import expand
-    from ddbench.spec.suite import load_suite
+    from ddbench.planning.expand import expand
+    from ddbench.planning.load import load_suite
 
     suite = load_suite(text)
     return f"suite {suite.name}, version {suite.version}, {len(expand(suite))} cells"

@@ -149,6 +149,13 @@ class RunFolder:
             lock.release()
 
     def forget(self, key: str) -> None:
-        """Drops a cell's result, so that it runs again; checkpoint and artifact stay only if they are still good."""
+        """Drops a cell's result, so that it runs again. A set that a diverged run left goes too; a good one is kept."""
+        where = self.cell_dir(key)
+        try:
+            result = self.result(key)
+        except ArtifactError:
+            result = None
+        if result is not None and result.status == "diverged":
+            (where / "distilled.json").unlink(missing_ok=True)
         for name in ("result.json", "students.json", "record.json"):
-            (self.cell_dir(key) / name).unlink(missing_ok=True)
+            (where / name).unlink(missing_ok=True)

@@ -21,7 +21,6 @@ grid:                             # blocks; each is the product of its lists. On
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PrivateAttr, Tag, field_validator
@@ -29,8 +28,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from ddbench.budget import Budget
 from ddbench.interfaces.leaf import Storage
 from ddbench.spec.cell import Choice, EvaluationProtocol
-from ddbench.spec.find import find_suite
-from ddbench.spec.yaml import Document, read
+from ddbench.spec.yaml import Document
 
 FORMATS = (1,)
 Space = Literal["code", "signal"]
@@ -140,35 +138,3 @@ class Suite(_Part):
         """The protocol of a block: the one that it names, else the suite's. None where the name is not defined."""
         chosen = block.protocol if block.protocol is not None else self.protocol
         return self.protocols.get(chosen) if isinstance(chosen, str) else chosen
-
-
-def load_suite(text: str, plugins: bool = True) -> Suite:
-    """The suite that a path or a shipped suite's name means, checked.
-
-    With `plugins`, the plug-ins that it names are imported, their arguments validated, and every combination tried.
-
-    Raises: SpecError with a line for each mistake, `file:line: what is wrong and what to do`.
-    """
-    return check(read(find_suite(text), _label(text)), plugins)
-
-
-def check(document: Document, plugins: bool = True) -> Suite:
-    """The suite in a document. Raises: SpecError with every mistake, as `load_suite` does."""
-    from ddbench.spec.mistakes import structure
-
-    suite, faults = structure(document)
-    if plugins:
-        from ddbench.spec.expand import combination_faults
-        from ddbench.spec.named import plugin_faults
-
-        faults += plugin_faults(document)
-        if suite is not None:
-            faults += combination_faults(suite)
-    if suite is None or faults:
-        raise document.error(faults)
-    return suite
-
-
-def _label(text: str) -> str:
-    path = Path(text)
-    return text if path.is_file() else str(find_suite(text).name)

@@ -144,6 +144,8 @@ def test_one_bad_student_does_not_touch_the_others(together, monkeypatch):
     monkeypatch.setattr("ddbench.evaluate.students.fresh", spoilt)
     got = train_students(SMALL, 3, task, range(3), together=together)
     assert (got[1].steps, got[1].train_loss) == (0, None)
+    initial = spoilt(SMALL, MAPS, 3, STREAMS.init(1), "cpu")
+    assert torch.equal(weights(got[1].model), weights(initial))
     for i in (0, 2):
         assert torch.equal(weights(got[i].model), weights(want[i].model))
         assert got[i].steps == task.schedule.steps

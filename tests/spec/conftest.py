@@ -10,7 +10,7 @@ import spec_fakes
 
 from ddbench import registry
 from ddbench.errors import SpecError
-from ddbench.spec.suite import check
+from ddbench.planning.load import check
 from ddbench.spec.yaml import parse
 
 HEAD = "ddbench: 1\nname: t\n"

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 
 from ddbench.errors import SpecError
+from ddbench.planning.expand import expand
 from ddbench.spec.cell import Cell
-from ddbench.spec.expand import expand
 from ddbench.spec.suite import Suite
 
 

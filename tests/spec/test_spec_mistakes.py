@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddbench.errors import SpecError
-from ddbench.spec.expand import expand
-from ddbench.spec.plan import plan
-from ddbench.spec.suite import check, load_suite
+from ddbench.planning.expand import expand
+from ddbench.planning.load import check, load_suite
+from ddbench.planning.plan import plan
 from ddbench.spec.yaml import parse
 
 GOOD = """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ddbench.planning.facts import full_args
+from ddbench.planning.pairs import faults_of, pair_faults
 from ddbench.spec.cell import Cell, Choice
-from ddbench.spec.facts import full_args
-from ddbench.spec.pairs import faults_of, pair_faults
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbench.budget import reference_slots
 from ddbench.interfaces.cost import cost_of
 from ddbench.interfaces.leaf import Leaf
-from ddbench.spec.expand import expand
-from ddbench.spec.mandatory import missing_mandatory
-from ddbench.spec.plan import plan, reference_slots
+from ddbench.planning.expand import expand
+from ddbench.planning.mandatory import missing_mandatory
+from ddbench.planning.plan import plan
 
 
 def one(suite_of, entry: str):
@@ -55,7 +56,7 @@ def test_reference_slots(cap_bytes, n_classes, shape):
     for size in shape:
         item *= size
     fitting = [n for n in range(1, 3) if n * n_classes * item <= cap_bytes]
-    n0 = reference_slots(cap_bytes, tuple(shape), n_classes)
+    n0 = reference_slots(tuple(shape), n_classes, cap_bytes)
     assert n0 >= 1
     assert fitting == [n for n in (1, 2) if n <= n0 and (n > 1 or n_classes * item <= cap_bytes)]
     assert n0 == 1 or n0 * n_classes * item <= cap_bytes < (n0 + 1) * n_classes * item

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ddbench import registry
-from ddbench.spec.expand import expand
+from ddbench.planning.expand import expand
+from ddbench.planning.load import load_suite
+from ddbench.planning.mandatory import missing_mandatory
+from ddbench.planning.plan import plan
 from ddbench.spec.find import list_suites
-from ddbench.spec.mandatory import missing_mandatory
-from ddbench.spec.plan import plan
-from ddbench.spec.suite import load_suite
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 

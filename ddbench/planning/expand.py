@@ -8,14 +8,14 @@ from typing import Any
 from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import DdbenchError
+from ddbench.planning.facts import card_of, full_args, version
+from ddbench.planning.mandatory import NAMES
+from ddbench.planning.named import choice_faults, plugin_faults
+from ddbench.planning.pairs import faults_of
 from ddbench.registry import Kind
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Versions
 from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
-from ddbench.spec.facts import card_of, full_args, version
-from ddbench.spec.mandatory import NAMES
 from ddbench.spec.mistakes import no_protocol
-from ddbench.spec.named import choice_faults, plugin_faults
-from ddbench.spec.pairs import faults_of
 from ddbench.spec.suite import Block, Suite
 from ddbench.spec.yaml import Fault, Way
 

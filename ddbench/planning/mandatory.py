@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ddbench import registry
 from ddbench.canonical import canonical
+from ddbench.planning.facts import card_of
 from ddbench.spec.cell import Cell
-from ddbench.spec.facts import card_of
 
 
 @dataclass(frozen=True)

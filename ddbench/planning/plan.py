@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from ddbench.budget import FLOAT32_BYTES, slots
+from ddbench.budget import FLOAT32_BYTES, reference_slots, slots
 from ddbench.interfaces.cost import cost_of
+from ddbench.planning.facts import Parts, card_of, parts_of
+from ddbench.planning.mandatory import missing_mandatory
 from ddbench.spec.cell import Cell
-from ddbench.spec.facts import Parts, card_of, parts_of
-from ddbench.spec.mandatory import missing_mandatory
 
 __all__ = ["PlannedCell", "missing_mandatory", "plan"]
 
@@ -38,16 +38,11 @@ def plan(cells: Iterable[Cell]) -> list[PlannedCell]:
     return [_planned(cell) for cell in cells]
 
 
-def reference_slots(cap_bytes: int, shape: tuple[int, ...], n_classes: int) -> int:
-    """n₀: items a class of float32 signals of `shape` in the cap, at least 1."""
-    return max(1, cap_bytes // (n_classes * prod(shape) * FLOAT32_BYTES))
-
-
 def _planned(cell: Cell) -> PlannedCell:
     if cell.budget is None:
         return PlannedCell(cell, None, None, None, None, FOLDER_BYTES + _bits_bytes(cell))
     parts = parts_of(cell)
-    n0 = reference_slots(parts.cap_bytes, parts.card.signal.shape, parts.card.n_classes)
+    n0 = reference_slots(parts.card.signal.shape, parts.card.n_classes, parts.cap_bytes)
     n, used = _room(cell, parts)
     disk = FOLDER_BYTES + _bits_bytes(cell) + (parts.cap_bytes if used is None else used) + _checkpoint_bytes(parts, n)
     return PlannedCell(cell, parts.cap_bytes, used, n, n0, disk)

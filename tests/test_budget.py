@@ -1,0 +1,172 @@
+"""Budgets: what fits is counted again item by item, in whole bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import astuple
+from math import prod
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ddbench import registry
+from ddbench.budget import Budget, Cost, allowed_with_side, fits, pack, reference_slots, slots
+from ddbench.errors import BudgetError
+from ddbench.interfaces.codec import Target
+from ddbench.interfaces.cost import cost_of
+from ddbench.interfaces.leaf import Leaf
+from ddbench.interfaces.signal import SignalSpec
+
+small = st.integers(0, 60)
+costs = st.builds(Cost, small, small, small, small, small, small).filter(lambda c: c.item + c.item_side > 0)
+
+
+def keeps(cost: Cost, sizes: list[int], K: int, cap: int) -> bool:
+    """The rule of DESIGN.md §5, part by part: items of the given sizes on top of what an item costs anyway."""
+    item, item_side, per_class, per_class_side, per_set, per_set_side = astuple(cost)
+    payload, side = per_set, per_set_side
+    for _ in range(K):
+        payload, side = payload + per_class, side + per_class_side
+    for size in sizes:
+        payload, side = payload + item + size, side + item_side
+    return payload <= cap and 100 * (payload + side) <= 102 * cap
+
+
+def numbers(error: pytest.ExceptionInfo[BudgetError]) -> list[int]:
+    return [int(n) for n in re.findall(r"\d+", str(error.value))]
+
+
+@given(costs, st.integers(1, 5), st.integers(1, 1500))
+def test_as_many_items_a_class_as_fit_and_not_one_more(cost, K, cap):
+    wanted = 0
+    while keeps(cost, [0] * K * (wanted + 1), K, cap):
+        wanted += 1
+    if wanted:
+        assert slots(cost, K, cap) == wanted
+    else:
+        with pytest.raises(BudgetError):
+            slots(cost, K, cap)
+
+
+@given(costs, st.integers(1, 5), st.integers(1, 300))
+def test_the_error_names_the_bytes_that_one_item_a_class_needs(cost, K, cap):
+    if keeps(cost, [0] * K, K, cap):
+        return
+    with pytest.raises(BudgetError) as error:
+        slots(cost, K, cap)
+    found = numbers(error)
+    assert found[0] == cap
+    assert found[2] == sum(astuple(cost)[:2]) * K + sum(astuple(cost)[2:4]) * K + sum(astuple(cost)[4:])
+    assert slots(cost, K, K * found[-1]) >= 1
+    assert not keeps(cost, [0] * K, K, K * (found[-1] - 1))
+
+
+@given(costs, st.integers(0, 30), st.integers(1, 5), st.integers(1, 1500))
+def test_fits_is_the_same_rule(cost, items, K, cap):
+    assert fits(cost, items, K, cap) == keeps(cost, [0] * items, K, cap)
+
+
+@given(st.integers(0, 10**30))
+def test_side_information_may_pass_the_cap_by_two_percent_to_the_byte(cap):
+    allowed = allowed_with_side(cap)
+    assert 100 * allowed <= 102 * cap < 100 * (allowed + 1)
+
+
+def test_payload_is_never_given_the_allowance():
+    assert slots(Cost(item=100, item_side=2), 1, 1000) == 10
+    assert slots(Cost(item=100), 1, 999) == 9
+    assert slots(Cost(item=100, item_side=3), 1, 1000) == 9
+    with pytest.raises(BudgetError):
+        slots(Cost(item=0, item_side=4, per_set=10100), 2, 10000)
+
+
+item_sizes = st.lists(st.lists(st.integers(1, 90), min_size=1, max_size=9), min_size=1, max_size=4)
+
+
+@given(item_sizes, st.builds(Cost, st.integers(0, 9), *[small] * 5), st.integers(1, 1500))
+def test_items_of_varying_size_are_packed_in_turn_until_no_next_one_fits(sizes, cost, cap):
+    K = len(sizes)
+    taken: list[list[int]] = [[] for _ in sizes]
+    stopped: set[int] = set()
+    turn = 0
+    while len(stopped) < K:
+        k, turn = turn % K, turn + 1
+        following = sizes[k][len(taken[k]) : len(taken[k]) + 1]
+        everything = [s for row in taken for s in row] + following
+        if k not in stopped and following and keeps(cost, everything, K, cap):
+            taken[k] += following
+        else:
+            stopped.add(k)
+    if all(taken):
+        counts = pack(sizes, cost, cap)
+        assert counts == [len(row) for row in taken]
+        held = [s for k, n in enumerate(counts) for s in sizes[k][:n]]
+        assert keeps(cost, held, K, cap)
+        assert not any(keeps(cost, [*held, sizes[k][n]], K, cap) for k, n in enumerate(counts) if n < len(sizes[k]))
+    else:
+        with pytest.raises(BudgetError) as error:
+            pack(sizes, cost, cap)
+        enough = numbers(error)[-1]
+        assert min(pack(sizes, cost, K * enough)) >= 1
+        assert not keeps(cost, [row[0] for row in sizes], K, K * (enough - 1))
+
+
+def test_an_item_is_not_passed_over_for_a_smaller_one():
+    assert pack([[10, 90, 1, 1], [10, 10]], Cost(0), 60) == [1, 2]
+
+
+def test_a_class_without_items_is_named():
+    with pytest.raises(BudgetError, match="Class 1 has no item"):
+        pack([[3], []], Cost(0), 100)
+
+
+shapes = st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)
+
+
+@given(shapes, st.integers(1, 10), st.integers(1, 40), st.integers(1, 10**6))
+def test_the_three_forms(shape, K, n, train_bytes):
+    floats = prod(shape)
+    assert Budget(ipc=n).cap_bytes(shape, K, train_bytes) == n * floats * 4 * K
+    assert Budget(bytes_per_class=n).cap_bytes(shape, K, train_bytes) == n * K
+    assert Budget(fraction=n / 100).cap_bytes(shape, K, train_bytes) == n * train_bytes // 100
+    assert Budget(ipc=n / 10).cap_bytes(shape, K, train_bytes) == n * floats * 4 // 10 * K
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {}, {"ipc": 1, "fraction": 0.1}, {"ipc": 0}, {"ipc": -1}, {"bytes_per_class": 0}, {"bytes_per_class": 1.5},
+        {"fraction": 0}, {"fraction": 1.1}, {"ipc": float("inf")}, {"ipc": float("nan")}, {"bytes": 3},
+    ],
+)  # fmt: skip
+def test_no_other_budget_is_one(bad):
+    with pytest.raises(ValidationError):
+        Budget.model_validate(bad)
+
+
+@given(
+    st.integers(1, 5), st.integers(1, 4), st.sampled_from([(4, 4), (8, 4), (4, 1), (8, 16), (2, 3)]), st.integers(1, 9)
+)
+def test_the_papers_rule_of_latents_per_class(n, K, autoencoder, multiple):
+    """n images of 3 floats a pixel hold n·3f²/C codes of C channels at 1/f of the resolution, rounded down."""
+    f, C = autoencoder
+    side = f * multiple
+    cap = Budget(ipc=n).cap_bytes((3, side, side), K, 0)
+    code = Leaf("z", "item", (C, side // f, side // f))
+    assert slots(cost_of([code], "float32"), K, cap) == n * 3 * f * f // C
+
+
+@pytest.mark.parametrize(("factor", "ipc", "items"), [(2, 1, 4), (3, 1, 7), (2, 10, 40), (3, 10, 78)])
+def test_downsampled_items_in_the_bytes_of_grey_images(factor, ipc, items):
+    signal, cap = SignalSpec((1, 28, 28), (0.5,), (0.5,)), Budget(ipc=ipc).cap_bytes((1, 28, 28), 10, 0)
+    codec = registry.build("codec", "downsample", {"factor": factor}, Target(signal, 10, cap))
+    assert slots(cost_of(codec.leaves(), "float32"), 10, cap) == items
+
+
+@given(shapes, st.integers(1, 10), st.integers(1, 10**6))
+def test_the_reference_is_the_float32_identity_codec(shape, K, cap):
+    fitting = [n for n in range(1, 5000) if n * K * prod(shape) * 4 <= cap]
+    if len(fitting) < 4999:
+        assert reference_slots(shape, K, cap) == max([1, *fitting])
