@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from ddbench.artifact.card import Card
 from ddbench.artifact.distilled import leaf_cards
 from ddbench.interfaces.codec import Codes, Ragged
-from ddbench.interfaces.leaf import Leaf, Storage
+from ddbench.leaf import Leaf, Storage
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.spec.cell import Choice
 

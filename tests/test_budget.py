@@ -15,8 +15,8 @@ from ddbench import registry
 from ddbench.budget import Budget, Cost, allowed_with_side, fits, pack, reference_slots, slots
 from ddbench.errors import BudgetError
 from ddbench.interfaces.codec import Target
-from ddbench.interfaces.cost import cost_of
-from ddbench.interfaces.leaf import Leaf
+from ddbench.cost import cost_of
+from ddbench.leaf import Leaf
 from ddbench.interfaces.signal import SignalSpec
 
 small = st.integers(0, 60)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from ddbench.errors import ArtifactError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench_codecs import bits
 from ddbench_codecs.items import dense, one_signal_each

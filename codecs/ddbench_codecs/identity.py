@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench.interfaces.codec import Codec, Codes, Decoded
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench_codecs.items import one_signal_each
 
 

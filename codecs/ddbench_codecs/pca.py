@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench_codecs.components import principal_components
 from ddbench_codecs.items import dense, one_signal_each

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Ragged, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench_codecs import images
 from ddbench_codecs.items import one_signal_each, ragged

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ddbench.interfaces.leaf import Scope, Storage
+from ddbench.leaf import Scope, Storage
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.spec.cell import Choice
 

@@ -22,7 +22,7 @@ from ddbench.artifact.rounding import restore_leaf, store_leaf
 from ddbench.errors import ArtifactError, RunError
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 
 TENSORS, CARD = "distilled.safetensors", "distilled.json"
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ddbench.errors import ArtifactError
 from ddbench.interfaces.codec import Ragged
-from ddbench.interfaces.leaf import Leaf, Storage
+from ddbench.leaf import Leaf, Storage
 
 LEVELS = 255
 

@@ -18,8 +18,8 @@ from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.errors import DataError, Divergence, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Ragged
-from ddbench.interfaces.cost import cost_of
-from ddbench.interfaces.leaf import Leaf
+from ddbench.cost import cost_of
+from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Matcher, Selector
 from ddbench.interfaces.network import Network
 from ddbench.spec.cell import Cell

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ddbench.distill.task import Matching
 from ddbench.errors import Divergence
-from ddbench.interfaces.method import Matcher
+from ddbench.interfaces.method import Matcher, MatcherConfig
 
 RECORDED_LOSSES = 200
 
@@ -35,12 +35,7 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
     """
     config = matcher.config
     _put_back(task, progress.params)
-    optimiser = torch.optim.SGD(
-        [{"params": [p], "lr": config.lr * task.lr_scale[n]} for n, p in task.params.items()], lr=config.lr,
-        momentum=config.momentum,
-    )  # fmt: skip
-    for name, buffer in progress.momentum.items():
-        optimiser.state[task.params[name]]["momentum_buffer"] = buffer.to(task.device, copy=True)
+    momentum = {n: v.to(task.device, copy=True) for n, v in progress.momentum.items()}
     state = {n: t.to(task.device) for n, t in progress.state.items()}
     thin = max(1, math.ceil(config.iterations / RECORDED_LOSSES))
 
@@ -55,20 +50,31 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
             if p.grad is not None and not bool(p.grad.isfinite().all()):
                 raise Divergence(f"The gradient of {name!r} stopped being finite at update {step}, loss {value:.4g}.")
         before = {n: p.detach().clone() for n, p in task.params.items()}
-        optimiser.step()
+        _descend(task, config, momentum)
         if lost := [n for n, p in task.params.items() if not bool(p.detach().isfinite().all())]:
             _put_back(task, before)
             raise Divergence(f"The values of {lost[0]!r} stopped being finite at update {step}, loss {value:.4g}.")
         matcher.after_update(task, state)
         if step % thin == 0 or step == config.iterations - 1:
             progress.losses.append((step, value))
-        progress.step, progress.params, progress.state = step + 1, task.params, state
-        progress.momentum = {
-            n: optimiser.state[p]["momentum_buffer"]
-            for n, p in task.params.items()
-            if optimiser.state[p].get("momentum_buffer") is not None
-        }
+        progress.step, progress.params, progress.momentum, progress.state = step + 1, task.params, momentum, state
         keep(progress)
+
+
+@torch.no_grad()
+def _descend(task: Matching, config: MatcherConfig, momentum: dict[str, Tensor]) -> None:
+    """v ← β·v + g (at first v = g), p ← p − lr·v: torch.optim.SGD to the bit.
+
+    Written out because torch.optim imports torch's compiler when first used: seconds in every process.
+    """
+    for name, p in task.params.items():
+        if p.grad is None:
+            continue
+        v = p.grad
+        if config.momentum:
+            v = momentum[name].mul_(config.momentum).add_(v) if name in momentum else v.clone()
+            momentum[name] = v
+        p.add_(v, alpha=-config.lr * task.lr_scale[name])
 
 
 def _put_back(task: Matching, params: dict[str, Tensor]) -> None:

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from ddbench.data import Data
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Tensors
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Space
 
 ENCODE_BATCH = 512

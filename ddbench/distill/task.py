@@ -18,7 +18,7 @@ from ddbench.data import Data
 from ddbench.distill import initial
 from ddbench.distill.space import MatchSpace
 from ddbench.interfaces.codec import Codes
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.network import Classifier, Network, fresh
 
 EMBED_BATCH = 512

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench.interfaces.dataset import Source
-from ddbench.interfaces.leaf import Leaf, Storage
+from ddbench.leaf import Leaf, Storage
 from ddbench.interfaces.plugin import Plugin, PluginConfig
 from ddbench.interfaces.signal import SignalSpec
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from ddbench.interfaces.codec import Tensors
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.network import Classifier
 from ddbench.interfaces.plugin import Plugin, PluginConfig
 

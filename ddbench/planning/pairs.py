@@ -11,7 +11,7 @@ from ddbench import registry
 from ddbench.budget import slots
 from ddbench.canonical import canonical
 from ddbench.errors import BudgetError, DdbenchError
-from ddbench.interfaces.cost import cost_of
+from ddbench.cost import cost_of
 from ddbench.planning.facts import Parts, asked, card_of, parts_of
 from ddbench.spec.cell import Cell, Choice
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ddbench.budget import FLOAT32_BYTES, reference_slots, slots
-from ddbench.interfaces.cost import cost_of
+from ddbench.cost import cost_of
 from ddbench.planning.facts import Parts, card_of, parts_of
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.spec.cell import Cell

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator,
 
 from ddbench.budget import Budget
 from ddbench.canonical import digest
-from ddbench.interfaces.leaf import Storage
+from ddbench.leaf import Storage
 
 Column = Literal["equal_steps", "equal_epochs"]
 SEMANTICS = "1"

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from ddbench.budget import Budget
-from ddbench.interfaces.leaf import Storage
+from ddbench.leaf import Storage
 from ddbench.spec.cell import Choice
 from ddbench.spec.suite import AXES, Block, Match, Space
 from ddbench.spec.yaml import Way

@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PrivateAttr, Tag, field_validator
 
 from ddbench.budget import Budget
-from ddbench.interfaces.leaf import Storage
+from ddbench.leaf import Storage
 from ddbench.spec.cell import Choice, EvaluationProtocol
 from ddbench.spec.yaml import Document
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from ddbench import budget, registry
 from ddbench.errors import DdbenchError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Ragged, Target
-from ddbench.interfaces.cost import cost_of
-from ddbench.interfaces.leaf import FLOATS, ITEM_SIZE_BYTES
+from ddbench.cost import cost_of
+from ddbench.leaf import FLOATS, ITEM_SIZE_BYTES
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.testing.codec_case import Case, case_of, dense, ragged, with_floats
 

@@ -21,7 +21,7 @@ from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Matcher, Space
 from ddbench.interfaces.network import Network
 from ddbench.interfaces.signal import SignalSpec

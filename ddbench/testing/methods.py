@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ddbench import registry
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
-from ddbench.interfaces.leaf import FLOATS
+from ddbench.leaf import FLOATS
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Method, Selector
 from ddbench.testing.method_case import CLASS_SIZES, ITEMS_PER_CLASS, N_CLASSES, Ground, learned, walk
 

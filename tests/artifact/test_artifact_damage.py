@@ -15,7 +15,7 @@ from ddbench import artifact, registry
 from ddbench.artifact.distilled import leaf_cards
 from ddbench.errors import ArtifactError
 from ddbench.interfaces.codec import Ragged, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.spec.cell import Choice
 
 X = torch.arange(48.0).reshape(3, 1, 4, 4)

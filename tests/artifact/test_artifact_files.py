@@ -13,7 +13,7 @@ from ddbench import artifact, registry
 from ddbench.artifact.distilled import leaf_cards
 from ddbench.errors import ArtifactError, RunError
 from ddbench.interfaces.codec import Ragged, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.spec.cell import Choice
 
 LEAVES = [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ddbench.artifact.rounding import from_levels, restore_leaf, store_leaf, to_levels
 from ddbench.errors import ArtifactError
 from ddbench.interfaces.codec import Ragged
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 
 
 def values(*shape: int, scale: float = 1.0, seed: int = 0) -> torch.Tensor:

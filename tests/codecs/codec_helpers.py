@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from ddbench.data import NormalisedSource
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.dataset import Split
-from ddbench.interfaces.leaf import Storage
+from ddbench.leaf import Storage
 from ddbench.interfaces.signal import SignalSpec
 
 

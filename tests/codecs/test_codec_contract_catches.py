@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ddbench.errors import BudgetError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.testing.codec_case import case_of
 from ddbench.testing.codecs import CodecContract

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ddbench.budget import fits, slots
 from ddbench.errors import ArtifactError, BudgetError, SpecError
 from ddbench.interfaces.codec import Codes
-from ddbench.interfaces.cost import cost_of
-from ddbench.interfaces.leaf import Storage
+from ddbench.cost import cost_of
+from ddbench.leaf import Storage
 
 GENERATOR = torch.Generator()
 shapes = st.sampled_from([(1, 28, 28), (3, 9, 7), (2, 30), (1, 4, 4), (1, 3, 4, 5)])

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ddbench.budget import slots
 from ddbench.errors import SpecError
-from ddbench.interfaces.cost import cost_of
+from ddbench.cost import cost_of
 
 LABELS = torch.zeros(1, dtype=torch.int64)
 

@@ -15,8 +15,8 @@ from ddbench import artifact
 from ddbench.budget import Cost, pack, slots
 from ddbench.errors import BudgetError
 from ddbench.interfaces.codec import Codes, Ragged
-from ddbench.interfaces.cost import cost_of
-from ddbench.interfaces.leaf import Leaf
+from ddbench.cost import cost_of
+from ddbench.leaf import Leaf
 
 DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 STORAGES = ("float32", "float16", "bfloat16", "uint8")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Method, Selector
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.testing.method_case import Ground

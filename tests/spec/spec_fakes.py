@@ -7,7 +7,7 @@ from pydantic import Field
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
 from ddbench.interfaces.dataset import Dataset, DatasetCard
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Selector
 from ddbench.interfaces.network import Network
 from ddbench.interfaces.plugin import PluginConfig

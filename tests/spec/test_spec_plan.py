@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbench.budget import reference_slots
-from ddbench.interfaces.cost import cost_of
-from ddbench.interfaces.leaf import Leaf
+from ddbench.cost import cost_of
+from ddbench.leaf import Leaf
 from ddbench.planning.expand import expand
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.planning.plan import plan

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
 
 

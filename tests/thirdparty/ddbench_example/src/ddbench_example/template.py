@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
-from ddbench.interfaces.leaf import Leaf
+from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ddbench.budget import Cost
-from ddbench.interfaces.leaf import OFFSET_BYTES, Leaf, Storage
+from ddbench.leaf import OFFSET_BYTES, Leaf, Storage
 
 
 def cost_of(leaves: Iterable[Leaf], storage: Storage) -> Cost:
