@@ -97,13 +97,15 @@ def needed_per_class(payload: int, total: int, n_classes: int) -> int:
 def slots(cost: Cost, n_classes: int, cap_bytes: int) -> int:
     """Items a class: the most such that one more of every class would not fit.
 
+    All that is counted stays within the cap, but each class's last item is let in where payload alone would fit.
     Raises: BudgetError where not even one item a class fits.
     """
     K = n_classes
-    spare = cap_bytes - K * cost.per_class - cost.per_set
-    spare_all = allowed_with_side(cap_bytes) - cost.total(0, K)
-    n = min(spare // (K * cost.item) if cost.item else spare_all, spare_all // (K * (cost.item + cost.item_side) or 1))
-    if n < 1 or spare < 0:
+    row = K * (cost.item + cost.item_side)
+    n = max(0, cap_bytes - cost.total(0, K)) // (row or 1)
+    if fits(cost, K * (n + 1), K, cap_bytes):
+        n += 1
+    if n < 1:
         need = cost.total(K, K)
         enough = needed_per_class(cost.payload(K, K), need, K)
         raise BudgetError(
@@ -123,37 +125,47 @@ def pack(sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> list[int
     """How many items of each class fit when sizes vary: classes in turn, each taking its next item in draw order.
 
     `sizes[k]` are the payload bytes of class k's items in that order, on top of `cost.item`. No item is passed over
-    for a smaller one, so the choice does not lean to items that compress well. Ends when no class's next item fits.
+    for a smaller one, so the choice does not lean to items that compress well. When no class's next item fits within
+    the cap, one last item is let in where payload alone would fit, of a class that has fewest.
 
     Raises: BudgetError where a class stays empty.
     """
     K = len(sizes)
     counts = [0] * K
-    open_classes = set(range(K))
     varying = 0
+
+    def next_bytes(k: int) -> tuple[int, int]:
+        """(payload, everything) with class k's next item."""
+        items, more = sum(counts) + 1, varying + sizes[k][counts[k]]
+        return cost.payload(items, K) + more, cost.total(items, K) + more
+
+    open_classes = list(range(K))
     while open_classes:
-        for k in sorted(open_classes):
-            if counts[k] == len(sizes[k]):
-                open_classes.discard(k)
-                continue
-            size = sizes[k][counts[k]]
-            items = sum(counts) + 1
-            payload = cost.payload(items, K) + varying + size
-            total = cost.total(items, K) + varying + size
+        for k in list(open_classes):
+            if counts[k] < len(sizes[k]) and next_bytes(k)[1] <= cap_bytes:
+                varying += sizes[k][counts[k]]
+                counts[k] += 1
+            else:
+                open_classes.remove(k)
+    for k in sorted(range(K), key=counts.__getitem__):
+        if counts[k] < len(sizes[k]):
+            payload, total = next_bytes(k)
             if payload <= cap_bytes and total <= allowed_with_side(cap_bytes):
                 counts[k] += 1
-                varying += size
-            else:
-                open_classes.discard(k)
+                break
     if min(counts) < 1:
-        k = counts.index(0)
-        if not sizes[k]:
-            raise BudgetError(f"Class {k} has no item to store. Every class needs at least one.")
-        first = sum(s[0] for s in sizes if s)
-        need = needed_per_class(cost.payload(K, K) + first, cost.total(K, K) + first, K)
-        raise BudgetError(
-            f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {k}: the first items "
-            f"of the classes take {first} bytes and the rest {cost.total(K, K)}. Give at least {need} bytes a class, "
-            "or a stronger compression."
-        )
+        raise _empty(counts.index(0), sizes, cost, cap_bytes)
     return counts
+
+
+def _empty(k: int, sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> BudgetError:
+    K = len(sizes)
+    if not sizes[k]:
+        return BudgetError(f"Class {k} has no item to store. Every class needs at least one.")
+    first = sum(s[0] for s in sizes if s)
+    enough = -(-(cost.total(K, K) + first) // K)
+    return BudgetError(
+        f"The budget of {cap_bytes} bytes ({cap_bytes // K} a class) holds no item of class {k}: the first items "
+        f"of the classes take {first} bytes and the rest {cost.total(K, K)}. {enough} bytes a class are enough, "
+        "or give a stronger compression."
+    )

@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 from ddbench.artifact.card import Card
 from ddbench.artifact.distilled import leaf_cards
 from ddbench.interfaces.codec import Codes, Ragged
-from ddbench.leaf import Leaf, Storage
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import Leaf, Storage
 from ddbench.spec.cell import Choice
 
 SIGNAL = SignalSpec((1, 4, 4), (0.5,), (0.25,))
@@ -60,7 +60,9 @@ def forge(folder: Path, tensors: dict[str, Tensor] | bytes | None = None, **card
     """Other tensors under the card in a folder, or another card, with a digest that agrees."""
     file, beside = folder / "distilled.safetensors", folder / "distilled.json"
     if tensors is not None:
-        file.write_bytes(tensors if isinstance(tensors, bytes) else to_safetensors({n: t.clone() for n, t in tensors.items()}))
+        file.write_bytes(
+            tensors if isinstance(tensors, bytes) else to_safetensors({n: t.clone() for n, t in tensors.items()})
+        )
     raw = json.loads(beside.read_text()) | card
     raw["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
     beside.write_text(json.dumps(raw))

@@ -80,7 +80,9 @@ def test_validation_depends_on_the_revision_and_on_nothing_else():
     assert validation_split(labels, card)[1].tolist() == held
     assert validation_split(labels, replace(card, licence="other", test_size=9))[1].tolist() == held
     assert validation_split(labels, replace(card, revision="rev-2"))[1].tolist() != held
-    assert held != sorted(torch.cat([(labels == k).nonzero().flatten()[: s // 10] for k, s in enumerate(SIZES)]).tolist())
+    assert held != sorted(
+        torch.cat([(labels == k).nonzero().flatten()[: s // 10] for k, s in enumerate(SIZES)]).tolist()
+    )
 
 
 def test_for_validation_the_test_split_is_dropped():
@@ -109,7 +111,12 @@ def test_signals_are_normalised_by_channel_in_batches():
     [
         ({"train_size": 75}, TRAIN, TEST, "training split of 'made_up' should have 75"),
         ({"test_size": 5}, TRAIN, TEST, "test split of 'made_up' should have 5"),
-        ({"signal": SignalSpec((3, 2), (0,) * 3, (1,) * 3)}, TRAIN, TEST, r"shape \(3, 2\); found 76 of shape \(2, 3\)"),
+        (
+            {"signal": SignalSpec((3, 2), (0,) * 3, (1,) * 3)},
+            TRAIN,
+            TEST,
+            r"shape \(3, 2\); found 76 of shape \(2, 3\)",
+        ),
         ({"class_names": ("a", "b")}, TRAIN, TEST, "labels outside 0…1"),
         ({"class_names": ("a", "b", "c", "d")}, TRAIN, TEST, "rarest class"),
         ({"smallest_class": 12}, TRAIN, TEST, "should have 12 training signals; it has 11"),
@@ -125,5 +132,5 @@ def test_data_that_are_not_what_the_card_says(card, train, test, what):
 
 
 def test_a_class_of_one_signal_cannot_be_split():
-    with pytest.raises(DataError, match="Class 1.*1 training"):
+    with pytest.raises(DataError, match=r"Class 1 .* has 1 training"):
         validation_split(labels_of([5, 1, 5]), card_of([5, 1, 5]))

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ddbench.leaf import Scope, Storage
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import Scope, Storage
 from ddbench.spec.cell import Choice
 
 FORMAT_VERSION = 1

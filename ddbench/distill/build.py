@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddbench import rng
 from ddbench.budget import pack, slots
+from ddbench.cost import cost_of
 from ddbench.data import Data
 from ddbench.distill import initial
 from ddbench.distill.loop import Progress, learn
@@ -18,10 +19,9 @@ from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.errors import DataError, Divergence, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Ragged
-from ddbench.cost import cost_of
-from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Matcher, Selector
 from ddbench.interfaces.network import Network
+from ddbench.leaf import Leaf
 from ddbench.spec.cell import Cell
 
 FIRST_GUESS = 8

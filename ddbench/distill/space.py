@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 from ddbench.data import Data
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Tensors
-from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Space
+from ddbench.leaf import Leaf
 
 ENCODE_BATCH = 512
 

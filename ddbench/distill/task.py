@@ -18,8 +18,8 @@ from ddbench.data import Data
 from ddbench.distill import initial
 from ddbench.distill.space import MatchSpace
 from ddbench.interfaces.codec import Codes
-from ddbench.leaf import Leaf
 from ddbench.interfaces.network import Classifier, Network, fresh
+from ddbench.leaf import Leaf
 
 EMBED_BATCH = 512
 

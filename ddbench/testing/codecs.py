@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from ddbench import budget, registry
+from ddbench.cost import cost_of
 from ddbench.errors import DdbenchError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Ragged, Target
-from ddbench.cost import cost_of
-from ddbench.leaf import FLOATS, ITEM_SIZE_BYTES
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import FLOATS, ITEM_SIZE_BYTES
 from ddbench.testing.codec_case import Case, case_of, dense, ragged, with_floats
 
 SHAPES = ((1, 28, 28), (3, 32, 32), (2, 30), (12,))

@@ -21,10 +21,10 @@ from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
-from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Matcher, Space
 from ddbench.interfaces.network import Network
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import Leaf
 
 CLASS_SIZES = (7, 12, 9)
 N_CLASSES = len(CLASS_SIZES)

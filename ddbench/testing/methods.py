@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ddbench import registry
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
-from ddbench.leaf import FLOATS
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Method, Selector
+from ddbench.leaf import FLOATS
 from ddbench.testing.method_case import CLASS_SIZES, ITEMS_PER_CLASS, N_CLASSES, Ground, learned, walk
 
 SHAPES = ((1, 8, 8), (2, 16), (6,))
@@ -37,7 +37,7 @@ class MethodContract:
     """Arguments, as in a suite file."""
     shapes: ClassVar[tuple[tuple[int, ...], ...]] = SHAPES
     """Signal shapes to try, in every space that the method declares."""
-    steps: ClassVar[int] = 20
+    steps: ClassVar[int] = 10
     """Updates after which a matcher's items have to be better than at first."""
     lowers_loss: ClassVar[bool] = True
     """False for a matcher whose loss need not fall while it learns: then items only have to move."""

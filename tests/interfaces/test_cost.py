@@ -13,9 +13,9 @@ from made_up_sets import card_for, sizes_on_disk, some_codes
 
 from ddbench import artifact
 from ddbench.budget import Cost, pack, slots
+from ddbench.cost import cost_of
 from ddbench.errors import BudgetError
 from ddbench.interfaces.codec import Codes, Ragged
-from ddbench.cost import cost_of
 from ddbench.leaf import Leaf
 
 DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Method, Selector
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 from ddbench.testing.method_case import Ground
 from ddbench.testing.methods import MethodContract
 

@@ -7,8 +7,8 @@ from torch import Generator, Tensor
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
-from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 
 
 class Mirror(Codec):

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
-from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 
 
 class TemplateConfig(PluginConfig):
@@ -49,9 +49,9 @@ class Template(Codec):
         return {"template": torch.stack([x[y == k].mean(0) for k in range(self.target.n_classes)])}
 
     def encode(self, x: Tensor, y: Tensor, shared: Codes) -> Codes:
-        rest = x - shared["template"][y]  # pyright: ignore[reportIndexIssue]
-        shrink = F.adaptive_avg_pool1d if len(self.small) == 1 else F.adaptive_avg_pool2d
-        return {"own": shrink(rest, self.small)}  # pyright: ignore[reportArgumentType]
+        template = shared["template"]
+        assert isinstance(template, Tensor)
+        return {"own": F.interpolate(x - template[y], size=self.small, mode="area")}
 
     def decode(self, codes: Codes, y: Tensor, generator: Generator) -> Decoded:
         own, template = codes["own"], codes["template"]

@@ -1,0 +1,212 @@
+"""How a set is made: room, first items, picking until full, learning until it diverges."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from distill_helpers import CPU, LinearNetwork, MeanMatcher, Plain, Tiles, codes_of, data_of, target_of
+from torch import Generator
+
+from ddbench.distill.build import Built, Workshop, learn_set, pick, take_items
+from ddbench.distill.initial import draw
+from ddbench.errors import BudgetError, DataError, PluginError
+from ddbench.interfaces.codec import Codec, Codes, Decoded, Ragged
+from ddbench.interfaces.method import MatcherConfig, Selector
+from ddbench.leaf import Leaf
+from ddbench.spec.cell import Cell
+
+
+class Random(Selector):
+    version, source = "1", "made up"
+
+    def select(self, task, n):
+        return task.draw(n)
+
+
+class Letters(Codec):
+    """Byte strings as long as the signal's first value says, and two bytes of header a set."""
+
+    version, source = "1", "made up"
+    differentiable = False
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        text, label = (Leaf(n, "item", None, "uint8", learned=False) for n in ("text", "more"))
+        return text, label, Leaf("header", "set", (2,), "uint8", learned=False), Leaf("v", "item", (), learned=False)
+
+    def begin(self, x, y, generator) -> Codes:
+        return {"header": torch.tensor([7, 9], dtype=torch.uint8)}
+
+    def encode(self, x, y, shared: Codes) -> Codes:
+        lengths = [length_of(float(v)) for v in x.flatten(1)[:, 0]]
+        text, more = Ragged.of([bytes([n]) * n for n in lengths]), Ragged.of([b"z" * (n % 3) for n in lengths])
+        return {"text": text, "more": more, "v": x.flatten(1)[:, 0]}
+
+    def decode(self, codes: Codes, y, generator: Generator) -> Decoded:
+        raise AssertionError("picking decodes nothing")
+
+
+def length_of(value: float) -> int:
+    return 1 + int(abs(value) * 37) % 23
+
+
+def shop_of(codec: Codec, data, cap: int, space: str = "signal", seed: int = 2) -> Workshop:
+    choice = {"name": "made_up"}
+    cell = Cell.model_validate({
+        "dataset": choice, "codec": choice, "method": choice, "network": choice, "space": space, "storage": "float32",
+        "budget": {"bytes_per_class": 5}, "protocol": {}, "seed": seed,
+        "versions": {"dataset": "rev-1", "codec": "1", "method": "1", "network": "1", "students": ["1"]},
+    })  # fmt: skip
+    return Workshop(cell, data, codec, LinearNetwork(), cap, CPU, {})
+
+
+def packed_by_hand(shop: Workshop) -> list[list[int]]:
+    """Training indices of each class, taken in turn in draw order until the next item does not fit."""
+    order = draw(shop.data, shop.cell.budget, shop.cell.seed, min(len(m) for m in shop.data.members)).tolist()
+    x = shop.data.signals(torch.arange(len(shop.data.train))).flatten(1)[:, 0]
+    used, side = 2, 2 * 4  # the header; the first offset of two byte strings
+    taken, stopped = [[] for _ in order], set()
+    while len(stopped) < len(order):
+        for k, row in enumerate(order):
+            following = row[len(taken[k]) : len(taken[k]) + 1]
+            if k in stopped or not following:
+                stopped.add(k)
+                continue
+            n = length_of(float(x[following[0]]))
+            payload = used + n + n % 3 + 4
+            if payload <= shop.cap_bytes and 100 * (payload + side + 8) <= 102 * shop.cap_bytes:
+                used, side = payload, side + 8
+                taken[k] += following
+            else:
+                stopped.add(k)
+    return taken
+
+
+@pytest.mark.parametrize("cap", [150, 400, 900, 1500, 100_000])
+def test_varying_items_are_picked_in_draw_order_until_full(cap):
+    data = data_of((40, 30, 60))
+    shop = shop_of(Letters(None, target_of(data)), data, cap)
+    built, wanted = pick(shop, Random(None)), packed_by_hand(shop)
+    assert list(built.counts) == [len(row) for row in wanted]
+    if cap == 100_000:
+        assert built.counts == (30, 30, 30)
+    x = data.signals(torch.tensor([i for row in wanted for i in row])).flatten(1)[:, 0]
+    text, more, v = (built.codes[n] for n in ("text", "more", "v"))
+    assert torch.equal(v, x)
+    lengths = [length_of(float(value)) for value in x]
+    assert [text.row(i) for i in range(len(text))] == [bytes([n]) * n for n in lengths]
+    assert [len(more.row(i)) for i in range(len(more))] == [n % 3 for n in lengths]
+    assert built.codes["header"].tolist() == [7, 9]
+
+
+def test_varying_items_that_do_not_fit_are_an_error():
+    data = data_of((40, 30, 60))
+    with pytest.raises(BudgetError, match="holds no item of class"):
+        pick(shop_of(Letters(None, target_of(data)), data, 30), Random(None))
+
+
+def test_fixed_items_are_picked_as_many_as_fit():
+    data = data_of()
+    codec = Plain(None, target_of(data))
+    row = 32 * 4
+    built = pick(shop_of(codec, data, 3 * row + 3 * 5 * row + 3 * row - 1), Random(None))
+    assert built.counts == (5, 5, 5)
+    index = draw(data, shop_of(codec, data, 1).cell.budget, 2, 5)
+    assert torch.equal(built.codes["x"], data.signals(index.flatten()))
+    assert built.notes == ()
+
+
+def test_a_small_class_limits_a_choice_and_the_row_says_so():
+    data = data_of()
+    built = pick(shop_of(Plain(None, target_of(data)), data, 10**6), Random(None))
+    assert built.counts == (7, 7, 7)
+    assert "the rarest class has signals for 7" in built.notes[0]
+    tiles = pick(shop_of(Tiles(target_of(data)), data, 10**6), Random(None))
+    assert tiles.counts == (3, 3, 3)
+    assert tiles.codes["z"].shape == (9, 2, 2, 4, 4)
+
+
+@pytest.mark.parametrize("kind", [Tiles, Letters])
+def test_a_class_too_small_for_one_item_is_an_error(kind):
+    data = data_of((5, 1, 5))
+    codec = kind(target_of(data)) if kind is Tiles else kind(None, target_of(data))
+    codec.signals_per_item = 2
+    with pytest.raises(DataError, match="stores 2 signals; the rarest class of 'made_up' has 1"):
+        pick(shop_of(codec, data, 10**6), Random(None))
+
+
+def matcher(iterations: int, lr: float = 0.1) -> MeanMatcher:
+    return MeanMatcher(MatcherConfig(iterations=iterations, lr=lr))
+
+
+def learned(shop: Workshop, iterations: int, lr: float = 0.1) -> Built:
+    return learn_set(shop, matcher(iterations, lr), None, lambda p: None)
+
+
+@pytest.mark.parametrize("codec", [Plain, Tiles])
+def test_learned_rows_start_from_the_draws_of_the_random_row(codec):
+    data = data_of((20, 20, 20))
+    made = codec(target_of(data)) if codec is Tiles else codec(None, target_of(data))
+    shop = shop_of(made, data, 4096)
+    start, picked = learned(shop, 0), pick(shop, Random(None))
+    assert set(start.codes) == {*picked.codes, "weight"}
+    assert start.counts == picked.counts
+    for name, value in picked.codes.items():
+        assert torch.allclose(start.codes[name], value), name
+    assert [x.name for x in start.extra] == ["weight"]
+
+
+def test_the_matchers_leaves_are_charged():
+    """Exactly room for two items a class and the side information; a byte less costs an item."""
+    data = data_of()
+    payload = 3 * 3 * 128
+    assert (payload + 3 * 4) <= payload * 1.02
+    assert learned(shop_of(Plain(None, target_of(data)), data, payload), 0).counts == (2, 2, 2)
+    assert learned(shop_of(Plain(None, target_of(data)), data, payload - 1), 0).counts == (1, 1, 1)
+
+
+def test_learned_rows_may_repeat_a_small_class():
+    data = data_of()
+    built = learned(shop_of(Plain(None, target_of(data)), data, 3 * 128 * 11), 0)
+    assert built.counts == (10, 10, 10)
+    x = built.codes["x"]
+    assert torch.equal(x[10:13], x[17:20])
+
+
+def test_code_space_learns_the_same_first_items():
+    data = data_of()
+    start = learned(shop_of(Plain(None, target_of(data)), data, 2500, "code"), 0)
+    moved = learned(shop_of(Plain(None, target_of(data)), data, 2500, "code"), 3)
+    picked = pick(shop_of(Plain(None, target_of(data)), data, 2500), Random(None))
+    assert start.counts == picked.counts == (5, 5, 5)
+    assert torch.allclose(start.codes["x"], picked.codes["x"], atol=1e-6)
+    assert not torch.allclose(moved.codes["x"], start.codes["x"], atol=1e-4)
+    assert torch.equal(moved.codes["offset"], start.codes["offset"])
+
+
+def test_one_name_for_two_leaves_is_an_error():
+    data = data_of()
+
+    class Clash(MeanMatcher):
+        def extra_leaves(self, n_classes):
+            return (Leaf("x", "set", ()),)
+
+    with pytest.raises(PluginError, match="both declare a leaf x"):
+        learn_set(shop_of(Plain(None, target_of(data)), data, 4096), Clash(matcher(1).config), None, lambda p: None)
+
+
+def test_a_diverging_row_keeps_its_last_good_items_and_says_so():
+    data = data_of()
+    built = learned(shop_of(Plain(None, target_of(data)), data, 4096), 50, lr=1e38)
+    assert built.divergence is not None
+    assert all(c.isfinite().all() for c in built.codes.values())
+    assert learned(shop_of(Plain(None, target_of(data)), data, 4096), 3).divergence is None
+
+
+def test_taking_rows_leaves_class_and_set_leaves_whole():
+    data = data_of()
+    codec = Letters(None, target_of(data))
+    codes, _ = codes_of(data, codec, 3)
+    taken = take_items(codes, codec.leaves(), [0, 4, 8])
+    assert torch.equal(taken["v"], codes["v"][[0, 4, 8]])
+    assert [taken["text"].row(i) for i in range(3)] == [codes["text"].row(i) for i in (0, 4, 8)]
+    assert torch.equal(taken["header"], codes["header"])
