@@ -8,24 +8,9 @@ from http.client import HTTPException
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import Field
 
-from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, allow_downloads, data_root
+from ddbench.datasets.locations import DATA_VARIABLE, data_root
 from ddbench.errors import DataError
-from ddbench.interfaces.plugin import PluginConfig
-
-
-class DownloadConfig(PluginConfig):
-    """Arguments of a dataset whose files can be downloaded."""
-
-    download: bool = Field(
-        default=False, description=f"Download missing files (the variable {DOWNLOAD_VARIABLE}=1 does too)."
-    )
-
-
-def permitted(config: DownloadConfig) -> bool:
-    """Whether missing files may be downloaded. Raises: DataError where the variable makes no sense."""
-    return config.download or allow_downloads()
 
 
 def fetch(dataset: str, download: Callable[[Path], object]) -> None:

@@ -6,18 +6,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ddbench.canonical import digest
 from ddbench.datasets.cifar100_classes import CIFAR100_CLASSES
-from ddbench.datasets.downloads import DownloadConfig, fetch, permitted
-from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, data_root
+from ddbench.datasets.downloads import fetch
+from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, allow_downloads, data_root
 from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.signal import SignalSpec
-
-if TYPE_CHECKING:
-    from ddbench.interfaces.plugin import PluginConfig
 
 SHAPE = (3, 32, 32)
 SIGNAL_BYTES = 3 * 32 * 32
@@ -110,7 +107,6 @@ class Cifar10(Dataset):
 
     version = "1"
     source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
-    Config: ClassVar[type[PluginConfig]] = DownloadConfig
     published: ClassVar[TorchvisionSet] = TorchvisionSet(
         name="cifar10",
         entries=("cifar-10-batches-py",),
@@ -133,7 +129,7 @@ class Cifar10(Dataset):
         )
 
     def load(self) -> tuple[Split, Split]:
-        return self.published.load(permitted(self.config))
+        return self.published.load(allow_downloads())
 
 
 class Cifar100(Dataset):
@@ -141,7 +137,6 @@ class Cifar100(Dataset):
 
     version = "1"
     source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
-    Config: ClassVar[type[PluginConfig]] = DownloadConfig
     published: ClassVar[TorchvisionSet] = TorchvisionSet(
         name="cifar100",
         entries=("cifar-100-python",),
@@ -164,7 +159,7 @@ class Cifar100(Dataset):
         )
 
     def load(self) -> tuple[Split, Split]:
-        return self.published.load(permitted(self.config))
+        return self.published.load(allow_downloads())
 
 
 class Svhn(Dataset):
@@ -172,7 +167,6 @@ class Svhn(Dataset):
 
     version = "1"
     source = "Y. Netzer et al., Reading Digits in Natural Images with Unsupervised Feature Learning, 2011"
-    Config: ClassVar[type[PluginConfig]] = DownloadConfig
     published: ClassVar[TorchvisionSet] = TorchvisionSet(
         name="svhn",
         entries=("train_32x32.mat", "test_32x32.mat"),
@@ -195,7 +189,7 @@ class Svhn(Dataset):
         )
 
     def load(self) -> tuple[Split, Split]:
-        return self.published.load(permitted(self.config))
+        return self.published.load(allow_downloads())
 
 
 def _images(mean: tuple[float, ...], std: tuple[float, ...], augmentation: str) -> SignalSpec:
