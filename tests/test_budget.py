@@ -34,6 +34,15 @@ def keeps(cost: Cost, sizes: list[int], K: int, cap: int) -> bool:
     return payload <= cap and 100 * (payload + side) <= 102 * cap
 
 
+@st.composite
+def tight(draw, costs=costs) -> tuple[Cost, int, int]:
+    """(cost, classes, cap) with the cap within a few bytes of where a few items of each class begin to fit."""
+    cost, K, n = draw(costs), draw(st.integers(1, 5)), draw(st.integers(0, 6))
+    total, payload = cost.total(n * K, K), cost.payload(n * K, K)
+    edge = draw(st.sampled_from((payload, total, total * 100 // 102)))
+    return cost, K, max(1, edge + draw(st.integers(-3, 3)))
+
+
 def numbers(error: pytest.ExceptionInfo[BudgetError]) -> list[int]:
     return [int(n) for n in re.findall(r"\d+", str(error.value))]
 
@@ -45,9 +54,9 @@ def within(cost: Cost, sizes: list[int], K: int, cap: int) -> bool:
     return everything + sum(item + item_side + size for size in sizes) <= cap
 
 
-@given(costs, st.integers(1, 5), st.integers(1, 1500))
-def test_as_many_items_a_class_as_fit_and_not_one_more(cost, K, cap):
-    wanted = 0
+@given(tight() | st.tuples(costs, st.integers(1, 5), st.integers(1, 1500)))
+def test_as_many_items_a_class_as_fit_and_not_one_more(case):
+    (cost, K, cap), wanted = case, 0
     while within(cost, [0] * K * (wanted + 1), K, cap):
         wanted += 1
     wanted += keeps(cost, [0] * K * (wanted + 1), K, cap)
@@ -58,8 +67,9 @@ def test_as_many_items_a_class_as_fit_and_not_one_more(cost, K, cap):
             slots(cost, K, cap)
 
 
-@given(costs, st.integers(1, 5), st.integers(1, 300))
-def test_the_error_names_the_bytes_that_one_item_a_class_needs(cost, K, cap):
+@given(tight() | st.tuples(costs, st.integers(1, 5), st.integers(1, 300)))
+def test_the_error_names_the_bytes_that_one_item_a_class_needs(case):
+    cost, K, cap = case
     if keeps(cost, [0] * K, K, cap):
         return
     with pytest.raises(BudgetError) as error:
@@ -71,8 +81,9 @@ def test_the_error_names_the_bytes_that_one_item_a_class_needs(cost, K, cap):
     assert not keeps(cost, [0] * K, K, K * (found[-1] - 1))
 
 
-@given(costs, st.integers(0, 30), st.integers(1, 5), st.integers(1, 1500))
-def test_fits_is_the_same_rule(cost, items, K, cap):
+@given(tight(), st.integers(0, 30))
+def test_fits_is_the_same_rule(case, items):
+    cost, K, cap = case
     assert fits(cost, items, K, cap) == keeps(cost, [0] * items, K, cap)
 
 
@@ -94,9 +105,16 @@ def test_payload_is_never_given_the_allowance():
 item_sizes = st.lists(st.lists(st.integers(1, 90), min_size=1, max_size=9), min_size=1, max_size=4)
 
 
-@given(item_sizes, st.builds(Cost, st.integers(0, 9), *[small] * 5), st.integers(1, 1500))
-def test_items_of_varying_size_are_packed_in_turn_until_no_next_one_fits(sizes, cost, cap):
+varying_costs = st.builds(Cost, st.integers(0, 9), *[small] * 5)
+
+
+@given(item_sizes, varying_costs, st.data())
+def test_items_of_varying_size_are_packed_in_turn_until_no_next_one_fits(sizes, cost, data):
     K = len(sizes)
+    held = [s for row in sizes for s in row[: data.draw(st.integers(1, 9))]]
+    payload, total = (count(len(held), K) + sum(held) for count in (cost.payload, cost.total))
+    edge = data.draw(st.sampled_from((payload, total, total * 100 // 102)))
+    cap = max(1, edge + data.draw(st.integers(-3, 3)))
     taken: list[list[int]] = [[] for _ in sizes]
 
     def following(k: int) -> list[int]:
@@ -150,6 +168,13 @@ def test_the_three_forms(shape, K, n, train_bytes):
     assert Budget(bytes_per_class=n).cap_bytes(shape, K, train_bytes) == n * K
     assert Budget(fraction=n / 100).cap_bytes(shape, K, train_bytes) == n * train_bytes // 100
     assert Budget(ipc=n / 10).cap_bytes(shape, K, train_bytes) == n * floats * 4 // 10 * K
+
+
+@pytest.mark.parametrize("percent", [7, 14, 28, 29, 55, 56, 57, 58])
+def test_decimal_shares_are_exact(percent):
+    """0.29 · 100 is 28.999… in binary; the user asked for 29."""
+    assert Budget(fraction=percent / 100).cap_bytes((1,), 3, 100) == percent
+    assert Budget(ipc=percent / 100).cap_bytes((25,), 1, 0) == percent
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ddbench.cost import cost_of
 from ddbench.data import Data
 from ddbench.distill import initial
 from ddbench.distill.loop import Progress, learn
+from ddbench.distill.prepare import Preparation, identity
 from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.errors import DataError, Divergence, PluginError
@@ -105,12 +106,13 @@ def pick(shop: Workshop, selector: Selector) -> Built:
         counts = pack(sizes, cost, shop.cap_bytes)
         if max(counts) < n or n == most:
             keep = [k * n + i for k, count in enumerate(counts) for i in range(count)]
-            return Built(take_items(codes, leaves, keep), tuple(counts), leaves)
+            notes = (f"The rarest class has signals for {most} items, the most of any class.",) if n in counts else ()
+            return Built(take_items(codes, leaves, keep), tuple(counts), leaves, notes=notes)
         n = min(2 * n, most)
 
 
-def learn_set(shop: Workshop, matcher: Matcher, resume: Progress | None, keep: Callable[[Progress], None]) -> Built:
-    """Items learned from the row's first items; the last good ones where the loss diverges."""
+def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] = lambda fraction: None) -> Matching:
+    """The task at its first items, with whatever the matcher prepares; `tell` gets the share of that work done."""
     leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
     if clash := {x.name for x in leaves} & {x.name for x in extra}:
         raise PluginError(f"Codec and method both declare a leaf {', '.join(sorted(clash))}; rename the method's.")
@@ -130,13 +132,30 @@ def learn_set(shop: Workshop, matcher: Matcher, resume: Progress | None, keep: C
         shop.device,
         shop.codec.decode_chunk,
     )
+    values = n * shop.n_classes * (shop.codec.signals_per_item if shop.cell.space == "signal" else 1)
+    named = identity(shop.cell, shop.data, shop.codec, shop.network, task.space, codes)
+    task.prepared = matcher.prepare(Preparation(shop.data, task.space, shop.network, named, values, tell))
+    return task
+
+
+def learn_set(
+    shop: Workshop,
+    matcher: Matcher,
+    resume: Progress | None,
+    keep: Callable[[Progress], None],
+    task: Matching | None = None,
+) -> Built:
+    """Items learned from the row's first items (`first_task`); the last good ones where the loss diverges."""
+    task = task or first_task(shop, matcher)
     progress, divergence = resume or Progress(), None
     try:
         learn(task, matcher, progress, keep)
     except Divergence as error:
         divergence = error
     losses = tuple(progress.losses)
-    return Built(task.export(), (n,) * shop.n_classes, leaves, extra, losses, divergence=divergence)
+    counts = tuple(torch.bincount(task.labels.cpu(), minlength=shop.n_classes).tolist())
+    leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
+    return Built(task.export(), counts, leaves, extra, losses, divergence=divergence)
 
 
 def row_sizes(codes: Codes, ragged: list[str], n_classes: int) -> list[list[int]]:

@@ -41,7 +41,8 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
 
     for step in range(progress.step, config.iterations):
         task.begin(step)
-        loss = matcher.loss(task, state)
+        with task.own_noise():
+            loss = matcher.loss(task, state)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise Divergence(f"The matching loss became {value} at update {step} of {config.iterations}.")
@@ -54,7 +55,8 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
         if lost := [n for n, p in task.params.items() if not bool(p.detach().isfinite().all())]:
             _put_back(task, before)
             raise Divergence(f"The values of {lost[0]!r} stopped being finite at update {step}, loss {value:.4g}.")
-        matcher.after_update(task, state)
+        with task.own_noise("after"):
+            matcher.after_update(task, state)
         if step % thin == 0 or step == config.iterations - 1:
             progress.losses.append((step, value))
         progress.step, progress.params, progress.momentum, progress.state = step + 1, task.params, momentum, state

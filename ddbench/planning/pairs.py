@@ -10,8 +10,8 @@ from typing import Any
 from ddbench import registry
 from ddbench.budget import slots
 from ddbench.canonical import canonical
-from ddbench.errors import BudgetError, DdbenchError
 from ddbench.cost import cost_of
+from ddbench.errors import BudgetError, DdbenchError
 from ddbench.planning.facts import Parts, asked, card_of, parts_of
 from ddbench.spec.cell import Cell, Choice
 
@@ -66,6 +66,8 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         yield fault("the codec has no code space", "codec", "space")
     if cell.space == "code" and codec.code_leaf is not None and _code_shape(parts) is None:
         yield fault(f"the codec's code leaf {codec.code_leaf!r} is not a fixed-size item leaf of its", "codec", "space")
+    if cell.space == "code" and codec.signals_per_item != 1:
+        yield fault(f"a code is {codec.signals_per_item} signals, networks in code space need one", "codec", "space")
     if isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
         yield fault("the method learns by gradient, which does not pass through the codec", "codec", "method")
     elif any(leaf.shape is None for leaf in parts.leaves) and not isinstance(method, Selector):

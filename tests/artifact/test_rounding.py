@@ -62,6 +62,12 @@ def test_constant_rows_are_exact(c):
     assert torch.equal(there_and_back(Leaf("z", "item", (3,)), x, "uint8"), x)
 
 
+def test_all_256_levels_are_used():
+    levels, ranges = to_levels(torch.arange(256.0)[None] * 0.5 - 3)
+    assert levels.tolist() == [list(range(256))]
+    assert ranges.tolist() == [[-3.0, 0.5]]
+
+
 def test_every_row_has_its_own_range():
     """A row of large values costs the others no precision; a set leaf of two axes has rows as well."""
     x = torch.cat([values(1, 50, scale=1e6), values(3, 50)])

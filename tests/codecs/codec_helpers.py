@@ -8,8 +8,8 @@ from torch import Generator, Tensor
 from ddbench.data import NormalisedSource
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.dataset import Split
-from ddbench.leaf import Storage
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import Storage
 
 
 def target(

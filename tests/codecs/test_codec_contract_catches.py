@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ddbench.errors import BudgetError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
-from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 from ddbench.testing.codec_case import case_of
 from ddbench.testing.codecs import CodecContract
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbench.budget import fits, slots
+from ddbench.cost import cost_of
 from ddbench.errors import ArtifactError, BudgetError, SpecError
 from ddbench.interfaces.codec import Codes
-from ddbench.cost import cost_of
 from ddbench.leaf import Storage
 
 GENERATOR = torch.Generator()

@@ -12,8 +12,8 @@ from ddbench_codecs.downsample import Downsample, DownsampleConfig
 from pydantic import ValidationError
 
 from ddbench.budget import slots
-from ddbench.errors import SpecError
 from ddbench.cost import cost_of
+from ddbench.errors import SpecError
 
 LABELS = torch.zeros(1, dtype=torch.int64)
 

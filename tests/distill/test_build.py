@@ -60,24 +60,30 @@ def shop_of(codec: Codec, data, cap: int, space: str = "signal", seed: int = 2) 
 
 
 def packed_by_hand(shop: Workshop) -> list[list[int]]:
-    """Training indices of each class, taken in turn in draw order until the next item does not fit."""
+    """Training indices of each class, in turn in draw order, and one more where payload alone would fit."""
     order = draw(shop.data, shop.cell.budget, shop.cell.seed, min(len(m) for m in shop.data.members)).tolist()
     x = shop.data.signals(torch.arange(len(shop.data.train))).flatten(1)[:, 0]
-    used, side = 2, 2 * 4  # the header; the first offset of two byte strings
-    taken, stopped = [[] for _ in order], set()
+    taken: list[list[int]] = [[] for _ in order]
+
+    def with_next(k: int) -> tuple[int, int]:
+        """(payload, side information): header and strings; offsets of two byte strings."""
+        items = [i for row in taken for i in row] + [order[k][len(taken[k])]]
+        lengths = [length_of(float(x[i])) for i in items]
+        return 2 + sum(n + n % 3 + 4 for n in lengths), 2 * 4 * (len(items) + 1)
+
+    stopped: set[int] = set()
     while len(stopped) < len(order):
         for k, row in enumerate(order):
-            following = row[len(taken[k]) : len(taken[k]) + 1]
-            if k in stopped or not following:
+            if k in stopped or len(taken[k]) == len(row) or sum(with_next(k)) > shop.cap_bytes:
                 stopped.add(k)
-                continue
-            n = length_of(float(x[following[0]]))
-            payload = used + n + n % 3 + 4
-            if payload <= shop.cap_bytes and 100 * (payload + side + 8) <= 102 * shop.cap_bytes:
-                used, side = payload, side + 8
-                taken[k] += following
             else:
-                stopped.add(k)
+                taken[k].append(row[len(taken[k])])
+    for _, k in sorted((len(row), k) for k, row in enumerate(taken)):
+        if len(taken[k]) < len(order[k]):
+            payload, side = with_next(k)
+            if payload <= shop.cap_bytes and 100 * (payload + side) <= 102 * shop.cap_bytes:
+                taken[k].append(order[k][len(taken[k])])
+                break
     return taken
 
 

@@ -171,3 +171,31 @@ def test_no_iterations_leave_the_items_as_they_are():
     before = {n: p.detach().clone() for n, p in task.params.items()}
     learn(task, Pull(MatcherConfig(iterations=0, lr=1.0)), Progress(), ignore)
     assert same(before, {n: p.detach() for n, p in task.params.items()})
+
+
+class Noisy(Pull):
+    """Draws from PyTorch's global generator, as a network with dropout does."""
+
+    def loss(self, task, state):
+        return super().loss(task, state) + (task.synthetic() * torch.rand(())).sum()
+
+    def after_update(self, task, state):
+        state["last"] = torch.rand(2)
+
+
+def test_draws_from_the_global_generator_resume_too_and_leave_it_alone():
+    data = data_of()
+    config = MatcherConfig(iterations=6, lr=0.01, momentum=0.5)
+    whole, halves = (task_of(data, Plain(None, target_of(data))) for _ in range(2))
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    through = Progress()
+    learn(whole, Noisy(config), through, ignore)
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(2)
+    part = Progress()
+    learn(halves, Noisy(MatcherConfig(iterations=3, lr=0.01, momentum=0.5)), part, ignore)
+    torch.manual_seed(3)
+    learn(halves, Noisy(config), part, ignore)
+    assert same(whole.export(), halves.export())
+    assert same(through.state, part.state)

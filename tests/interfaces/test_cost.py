@@ -84,12 +84,16 @@ def test_a_written_set_keeps_the_cap_and_one_item_more_would_not(leaves, storage
         n = slots(cost_of(leaves, storage), K, cap)
     except BudgetError:
         n = 0
-    draw = torch.Generator().manual_seed(0)
-    for items, kept in ((n, True), (n + 1, False)):
-        if items and items * K <= 3000:
+    draw, measured = torch.Generator().manual_seed(0), {}
+    for items in (n - 1, n, n + 1):
+        if items > 0:
             counts = (items,) * K
             _, used, side = written(leaves, counts, storage, some_codes(leaves, counts, draw))
-            assert (used - side <= cap and 100 * used <= 102 * cap) == kept
+            measured[items] = (used, used - side <= cap and 100 * used <= 102 * cap)
+    if n:
+        assert measured[n][1]
+        assert n == 1 or measured[n - 1][0] <= cap, "only the last item may pass the cap"
+    assert not measured[n + 1][1] or (n and measured[n][0] > cap)
 
 
 @settings(max_examples=40, deadline=None)
@@ -104,7 +108,8 @@ def test_a_packed_set_keeps_the_cap_and_no_next_item_would(leaves, storage, K, c
     except BudgetError:
         counts = [0] * K
 
-    def keeps(counts: list[int]) -> bool:
+    def measured(counts: list[int]) -> tuple[int, bool]:
+        """(bytes used, whether the cap and the side allowance are kept) of the set with these counts."""
         rows = [k * most + i for k, n in enumerate(counts) for i in range(n)]
         items = {leaf.name for leaf in leaves if leaf.scope == "item"}
         kept = {
@@ -112,14 +117,20 @@ def test_a_packed_set_keeps_the_cap_and_no_next_item_would(leaves, storage, K, c
             for name, c in codes.items()
         }
         _, used, side = written(leaves, tuple(counts), storage, kept)
-        return used - side <= cap and 100 * used <= 102 * cap
+        return used, used - side <= cap and 100 * used <= 102 * cap
+
+    def changed(k: int, by: int) -> list[int]:
+        return [n + by * (j == k) for j, n in enumerate(counts)]
 
     if min(counts):
-        assert keeps(counts)
-        for k in range(K):
-            assert counts[k] == most or not keeps([n + (j == k) for j, n in enumerate(counts)])
+        used, kept = measured(counts)
+        assert kept
+        if used > cap:
+            assert any(measured(changed(k, -1))[0] <= cap for k in range(K)), "only the last item may pass the cap"
+        else:
+            assert all(counts[k] == most or not measured(changed(k, 1))[1] for k in range(K))
     else:
-        assert not keeps([1] * K)
+        assert measured([1] * K)[0] > cap
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pydantic import Field
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
 from ddbench.interfaces.dataset import Dataset, DatasetCard
-from ddbench.leaf import Leaf
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Selector
 from ddbench.interfaces.network import Network
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import Leaf
 
 
 class Pictures(Dataset):
