@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench import rng
-from ddbench.augment import apply, draw
+from ddbench.augment import Draw, apply, draw, stream
 from ddbench.budget import Budget
 from ddbench.data import Data
 from ddbench.distill import initial
 from ddbench.distill.space import MatchSpace
-from ddbench.interfaces.codec import Codes
+from ddbench.interfaces.codec import Codes, Tensors
+from ddbench.interfaces.method import Augment
 from ddbench.interfaces.network import Classifier, Network, fresh
 from ddbench.leaf import Leaf
 
@@ -96,6 +98,7 @@ class Matching:
     """Leaves of the matcher's own."""
     decode_chunk: int | None
     device: torch.device
+    prepared: Tensors = field(default_factory=dict)
     step: int = 0
     _uses: Counter[str] = field(default_factory=Counter)
     """How often each stream that must not repeat within an update was drawn from."""
@@ -147,6 +150,13 @@ class Matching:
         for p in self.params.values():
             p.grad = None
 
+    @contextmanager
+    def own_noise(self, name: str = "loss") -> Iterator[None]:
+        """PyTorch's global generator seeded for this step, for networks that draw from it themselves (dropout)."""
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(self.streams.seed_of(f"noise-{name}", self.step))
+            yield
+
     def real(self, size: int) -> Float[Tensor, "k b *shape"]:
         members = self.data.members
         size = min(size, *(len(m) for m in members))
@@ -194,6 +204,9 @@ class Matching:
         omega = draw(self.space.augmentation, self.shape, self.n_classes, self._anew("augment"), per_row_op=True)
         return tuple(apply(omega, x) for x in batches)
 
+    def augmentations(self, rows: int) -> Iterator[Augment]:
+        return each_its_own(self.space, rows, self._anew("augment-each"))
+
     def generator(self, name: str) -> Generator:
         return self.streams(name, self.step)
 
@@ -222,3 +235,13 @@ class Matching:
 
     def _rows(self, leaves: dict[str, Tensor], part: slice) -> dict[str, Tensor]:
         return {n: x[part] if n in self.item_names else x for n, x in leaves.items()}
+
+
+def each_its_own(space: MatchSpace, rows: int, generator: Generator) -> Iterator[Augment]:
+    """The space's augmentation without end: one operation a batch, parameters a value (protocols.md §3.1)."""
+    for omega in stream(space.augmentation, space.shape, rows, generator, space.device):
+        yield partial(_augmented, omega)
+
+
+def _augmented(omega: Draw, x: Float[Tensor, "b *shape"]) -> Float[Tensor, "b *shape"]:
+    return apply(omega, x[:, None])[:, 0]

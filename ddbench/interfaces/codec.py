@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench.interfaces.dataset import Source
-from ddbench.leaf import Leaf, Storage
 from ddbench.interfaces.plugin import Plugin, PluginConfig
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.leaf import Leaf, Storage
 
 
 @dataclass(frozen=True)

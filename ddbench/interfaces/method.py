@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Literal, Protocol
 
+import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Generator, Tensor
 
-from ddbench.interfaces.codec import Tensors
-from ddbench.leaf import Leaf
+from ddbench.interfaces.codec import Codes, Tensors
 from ddbench.interfaces.network import Classifier
 from ddbench.interfaces.plugin import Plugin, PluginConfig
+from ddbench.leaf import Leaf
 
 Space = Literal["code", "signal"]
+Augment = Callable[[Float[Tensor, "b *shape"]], Float[Tensor, "b *shape"]]
 
 
 class Method(Plugin):
@@ -98,8 +101,80 @@ class MatchTask(Protocol):
         """Siamese augmentation: one draw a class, shared by that class's items in every batch (protocols.md §3.1)."""
         ...
 
+    def augmentations(self, rows: int) -> Iterator[Augment]:
+        """The same draws, not shared: one operation a batch, its parameters a sample; without end, the same each step.
+
+        For batches of up to `rows` values. Raises: SpecError where the augmentation does not take the shape.
+        """
+        ...
+
     def generator(self, name: str) -> Generator:
         """The stream `name` of this step."""
+        ...
+
+    @property
+    def prepared(self) -> Tensors:
+        """What `Matcher.prepare` gave."""
+        ...
+
+
+class PrepareTask(Protocol):
+    """What a matcher may ask before its loop. Nothing here depends on the cell's seed, so that cells share the work.
+
+    All values live in the match space; values and networks are on the task's device.
+    """
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def labels(self) -> Int[Tensor, " n"]:
+        """Labels of the training items, on the task's device."""
+        ...
+
+    @property
+    def synthetic_size(self) -> int:
+        """How many match-space values the stored items will give, all classes together."""
+        ...
+
+    def real(self, index: Int[Tensor, " b"]) -> Float[Tensor, "b *shape"]:
+        """Match-space values of training items."""
+        ...
+
+    def network(self, seed: int) -> Classifier:
+        """A match network whose initial weights depend on `seed` alone."""
+        ...
+
+    def augmentations(self, rows: int, generator: Generator) -> Iterator[Augment]:
+        """As `MatchTask.augmentations`, from draws of the caller's."""
+        ...
+
+    def seed(self, name: str, **coordinates: Any) -> int:
+        """The seed of a random stream of this match space; `coordinates` are JSON values."""
+        ...
+
+    def kept(
+        self,
+        kind: str,
+        coordinates: Sequence[dict[str, Any]],
+        compute: Callable[[list[int]], Sequence[Tensors]],
+        together: int = 1,
+    ) -> Iterator[tuple[int, Tensors]]:
+        """(index, tensors) of one cache entry for each of `coordinates` within this match space, in any order.
+
+        What is missing, damaged or half written is computed, up to `together` entries at once, and stored at once.
+        Each entry is computed by one process only.
+        """
+        ...
+
+    def progress(self, fraction: float) -> None:
+        """Tells the share of the preparation that is done."""
         ...
 
 
@@ -120,6 +195,17 @@ class Matcher(Method):
 
     def initial_extra(self, items: int, n_classes: int) -> Tensors:
         """First values of `extra_leaves` for a set of `items` items in all."""
+        return {}
+
+    def prepare(self, task: PrepareTask) -> Tensors:
+        """What the matcher needs before its loop (expert trajectories); stands in `task.prepared` then.
+
+        Raises: SpecError where the arguments do not go with the task; before any long work.
+        """
+        return {}
+
+    def recipe(self, codes: Codes) -> dict[str, Any]:
+        """Fields of `Training` that students of the match network take from the set itself (a learned step size)."""
         return {}
 
     @abstractmethod
