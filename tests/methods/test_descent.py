@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,9 @@ class FakeTask:
         self.step = step
         for p in self.params.values():
             p.grad = None
+
+    def own_noise(self, name: str = "loss") -> nullcontext[None]:
+        return nullcontext()
 
     def backward(self, loss: Tensor) -> None:
         loss.backward()
