@@ -37,6 +37,7 @@ def made_up_cell(
     space: Literal["code", "signal"] = "signal",
     protocol: EvaluationProtocol | None = None,
     codec_version: str = "1",
+    network: str = "auto",
 ) -> Cell:
     learned = {"iterations": 100, "lr": 1.0} if method == "dm" else {}
     return Cell(
@@ -46,7 +47,7 @@ def made_up_cell(
         space=space,
         storage="float32",
         budget=None if method == "full" else budget,
-        network=Choice(name="auto"),
+        network=Choice(name=network),
         protocol=protocol or EvaluationProtocol(students=2),
         seed=seed,
         versions=Versions(dataset="1", codec=codec_version, method="1", network="1", students=("1",)),

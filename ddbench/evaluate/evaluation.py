@@ -16,6 +16,7 @@ from ddbench.evaluate.together import Together
 from ddbench.evaluate.trainingset import SplitSet, TrainingSet
 from ddbench.result.schema import StudentRun, pack_bits
 from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Training
+from ddbench.spec.networks import labels
 
 
 def evaluate(
@@ -25,6 +26,7 @@ def evaluate(
     *,
     reference_items: int,
     seed: int,
+    own: tuple[Choice, Training] | None = None,
     device: str = "cpu",
     done: Sequence[StudentRun] = (),
     progress: Callable[[float], None] = lambda fraction: None,
@@ -32,12 +34,13 @@ def evaluate(
 ) -> Iterator[list[StudentRun]]:
     """Students of every network and column on a distilled set; yields each group's runs as soon as it is tested.
 
-    `reference_items` is K·n₀, what the float32 identity codec would hold. Columns that would train the same students
+    `reference_items` is K·n₀, what the float32 identity codec would hold. Students of the network `own[0]` are trained
+    by `own[1]` instead of the protocol. Columns that would train the same students
     are trained once and yielded together. Groups that are whole in `done` are not trained again.
 
     Raises: SpecError where a network or the augmentation does not take the set's shape.
     """
-    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed).run(
+    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed, own).run(
         device, done, progress, together
     )
 
@@ -63,23 +66,13 @@ def evaluate_full(
     )
 
 
-def labels(networks: Sequence[Choice]) -> list[str]:
-    """A name for each network of a protocol: the plug-in's, with the arguments in which namesakes differ."""
-    names = []
-    for choice in networks:
-        others = [c for c in networks if c.name == choice.name and c != choice]
-        differ = sorted({k for c in others for k in {*c.args, *choice.args} if c.args.get(k) != choice.args.get(k)})
-        told = ", ".join(f"{k}={choice.args.get(k)}" for k in differ)
-        names.append(f"{choice.name}({told})" if told else choice.name)
-    return names
-
-
 @dataclass(frozen=True)
 class _Group:
     """Students of one network and schedule, recorded under one or more columns."""
 
     choice: Choice
     label: str
+    training: Training
     schedule: Schedule
     columns: tuple[Column, ...]
 
@@ -88,7 +81,6 @@ class _Group:
 class _Evaluation:
     train: TrainingSet
     data: Data
-    training: Training
     students: int
     seed: int
     groups: tuple[_Group, ...]
@@ -118,7 +110,7 @@ class _Evaluation:
     ) -> list[Student]:
         card = self.data.card
         streams = StudentStreams(card.name, card.revision, self.seed, group.choice.name)
-        lesson = Lesson(train, self.training, group.schedule, streams, _strategy(self.data, self.training))
+        lesson = Lesson(train, group.training, group.schedule, streams, _strategy(self.data, group.training))
         return train_students(
             registry.build("network", group.choice.name, group.choice.args),
             card.n_classes,
@@ -158,15 +150,17 @@ def _groups(
     columns: Sequence[Column],
     reference_items: int,
     seed: int,
+    own: tuple[Choice, Training] | None = None,
 ) -> _Evaluation:
-    families(_strategy(data, training), train.shape)
     groups = []
     for label, choice in dict(zip(labels(protocol.networks), protocol.networks)).items():
+        rule = own[1] if own and own[0] == choice else training
+        families(_strategy(data, rule), train.shape)
         by_schedule: dict[Schedule, list[Column]] = {}
         for column in columns:
-            by_schedule.setdefault(schedule_for(column, training, len(train), reference_items), []).append(column)
-        groups += [_Group(choice, label, schedule, tuple(named)) for schedule, named in by_schedule.items()]
-    return _Evaluation(train, data, training, protocol.students, seed, tuple(groups))
+            by_schedule.setdefault(schedule_for(column, rule, len(train), reference_items), []).append(column)
+        groups += [_Group(choice, label, rule, schedule, tuple(named)) for schedule, named in by_schedule.items()]
+    return _Evaluation(train, data, protocol.students, seed, tuple(groups))
 
 
 def _strategy(data: Data, training: Training) -> str:

@@ -1,1 +1,1 @@
-"""The built-in networks: ConvNet-D, the MLP, any timm classifier, and the choice by shape."""
+"""The built-in networks: ConvNet-D, the field's other students, the MLP, any timm classifier, the choice by shape."""

@@ -13,7 +13,7 @@ from ddbench.report.labels import (
     recipe,
     span,
 )
-from ddbench.report.rows import Row, Table
+from ddbench.report.rows import UNSEEN, Row, Table
 from ddbench.stats import CONFIDENCE
 
 SEVERAL = "†"
@@ -32,6 +32,8 @@ def headings(table: Table) -> list[str]:
     ]
     if protocol.full is not None and any(row.is_ceiling for row in table.rows):
         lines.append(f"Students of the ceiling: {recipe(protocol.full)}.")
+    if any(network == UNSEEN for _, network in table.scores):
+        lines.append(f"{UNSEEN}: mean over the student networks that are not the row's match network.")
     lines.append(
         f"Accuracies in percent ± half width of the {100 * CONFIDENCE:g} % interval over distillation seeds "
         "(none for one seed)."
@@ -78,7 +80,7 @@ def _line(table: Table, row: Row) -> list[str]:
         line.append(span(row.signals))
     line.append(_bytes(row))
     for score in table.scores:
-        found = row.accuracy(score)
+        found = table.accuracy(row, score)
         line.append(percent(found.mean, found.half_width) if found else NOTHING)
     columns = table.cell.protocol.columns
     line.append(_counts([row.steps(c) for c in columns]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from ddbench.report.table import Collection, render
 from ddbench.run.folder import RunFolder
 
 TABLE, CHART, PICTURES = "table.md", "chart.png", "pictures"
-SHORT = 16
+KEY_LETTERS = 6
 
 
 @dataclass
@@ -50,7 +51,14 @@ def _wanted(runs: RunFolder, found: Collection) -> Iterator[tuple[Row, Path]]:
     for table in tables(found.results):
         for row in table.rows:
             if row.ok and row.ok[0].artifact is not None:
-                yield row, runs.path / PICTURES / f"{row.ok[0].key[:SHORT]}.png"
+                yield row, runs.path / PICTURES / f"{_slug(row)}.png"
+
+
+def _slug(row: Row) -> str:
+    """A file name that says which row it is; the key's first letters keep rows of one name apart."""
+    cell = row.cell
+    said = f"{cell.dataset} {budget_label(cell)} {cell.codec} {cell.method} {row.ok[0].key[:KEY_LETTERS]}"
+    return re.sub(r"[^A-Za-z0-9.]+", "-", said)
 
 
 def _draw(runs: RunFolder, row: Row, out: Path, written: Written) -> None:

@@ -12,7 +12,7 @@ def record(table: Table, row: Row) -> dict[str, Any]:
     cell = row.cell
     scores: dict[str, Any] = {}
     for column, network in table.scores:
-        found = row.accuracy((column, network))
+        found = table.accuracy(row, (column, network))
         scores[f"{column}/{network}"] = {
             "accuracy": found and found.mean,
             "half_width": found and found.half_width,
@@ -34,6 +34,7 @@ def record(table: Table, row: Row) -> dict[str, Any]:
         "space": cell.space,
         "network": cell.network.name,
         "network_args": cell.network.args,
+        "unseen_networks": list(table.unseen(row)),
         "versions": cell.versions.model_dump(mode="json"),
         "items_per_class": _range(row.items),
         "signals_per_class": _range(row.signals),

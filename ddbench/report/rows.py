@@ -7,7 +7,7 @@ set of versions; anything else is another table.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,10 +15,13 @@ from ddbench.canonical import digest
 from ddbench.report.labels import arguments
 from ddbench.result.schema import Result
 from ddbench.spec.cell import Cell, Column
+from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, interval, mean
 
 Score = tuple[Column, str]
-"""A column of accuracies: how students were trained, and which network they were."""
+"""A column of accuracies: how students were trained, and which network they were (or UNSEEN)."""
+UNSEEN = "unseen"
+"""Stands for all student networks that are not the row's match network, each with the same weight."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,21 @@ class Row:
 
     def accuracy(self, score: Score) -> Interval | None:
         """Mean and interval over distillation seeds; None where no student was scored so."""
+        return self.mean_over(score[0], (score[1],))
+
+    def mean_over(self, column: Column, networks: Collection[str]) -> Interval | None:
+        """The same of several networks together; None where one of them was not scored.
+
+        A seed has as many students of one network as of another, so that networks weigh the same.
+        """
         by_seed: dict[int, list[float]] = defaultdict(list)
+        found: set[str] = set()
         for result in self.ok:
             for run in result.runs:
-                if (run.column, run.network) == score:
+                if run.column == column and run.network in networks:
                     by_seed[result.cell.seed].append(run.accuracy)
-        return interval(by_seed) if by_seed else None
+                    found.add(run.network)
+        return interval(by_seed) if by_seed and found == set(networks) else None
 
     def steps(self, column: Column) -> int | None:
         """Most updates of a student."""
@@ -109,12 +121,29 @@ class Table:
 
     @cached_property
     def scores(self) -> tuple[Score, ...]:
-        """Columns of accuracies, in the protocol's order; networks in the order of the results."""
+        """Columns of accuracies, in the protocol's order; networks in the order of the results, UNSEEN after them."""
         networks: dict[str, None] = {}
         for row in self.rows:
             for result in row.ok:
                 networks |= dict.fromkeys(run.network for run in result.runs)
+        if len(networks) > 1 and any(self.unseen(row) for row in self.rows):
+            networks[UNSEEN] = None
         return tuple((column, network) for column in self.cell.protocol.columns for network in networks)
+
+    def unseen(self, row: Row) -> tuple[str, ...]:
+        """Labels of the student networks that the row's matching did not use.
+
+        The ceiling matches nothing: its are those that no other row's matching used, so that it can stand beside them.
+        """
+        if not row.is_ceiling:
+            return unseen(row.cell)
+        others = [set(unseen(r.cell)) for r in self.rows if not r.is_ceiling]
+        return tuple(name for name in labels(row.cell.protocol.networks) if all(name in names for names in others))
+
+    def accuracy(self, row: Row, score: Score) -> Interval | None:
+        """A row's figure in one of `scores`; None where it has none."""
+        column, network = score
+        return row.mean_over(column, self.unseen(row)) if network == UNSEEN else row.accuracy(score)
 
     @property
     def groups(self) -> list[list[Row]]:
