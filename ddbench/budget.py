@@ -14,6 +14,7 @@ from math import floor, prod
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ddbench.errors import BudgetError
+from ddbench.written import as_written
 
 FLOAT32_BYTES = 4
 SIDE_ALLOWANCE_PERCENT = 2
@@ -27,6 +28,8 @@ class Budget(BaseModel):
     ipc: float | None = Field(None, gt=0, description="Bytes of this many float32 signals a class (the paper's rule).")
     bytes_per_class: int | None = Field(None, gt=0, description="Bytes a class.")
     fraction: float | None = Field(None, gt=0, le=1, description="Share of the training set's bytes as it is stored.")
+
+    _written = as_written
 
     @model_validator(mode="after")
     def _one_form(self) -> Budget:

@@ -39,6 +39,10 @@ class ArtifactError(DdbenchError):
     exit_code = 3
 
 
+class VersionError(ArtifactError):
+    """A file is of a version that this ddbench does not know; it may be sound, so nothing may replace it."""
+
+
 class RunError(DdbenchError):
     """A run folder or a machine does not allow what was asked (unwritable, full, no such device)."""
 

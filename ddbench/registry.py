@@ -69,7 +69,7 @@ def _load(kind: Kind, name: str) -> type[Any]:
     where = f"The {kind} {name!r} of {origin(point)} ({point.value})"
     try:
         plugin = point.load()
-    except Exception as error:  # a plug-in may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything while it is imported, or end the program
         raise PluginError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
     faults = contract_faults(kind, plugin)
     if faults:

@@ -48,7 +48,7 @@ def small_cell(
 def small_folder(path: Path, cells: list[Cell]) -> RunFolder:
     suite = path.with_suffix(".yaml")
     suite.write_text("ddbench: 1\n")
-    return RunFolder.create(path, suite, cells)
+    return RunFolder.create(path, path.name, suite, cells)
 
 
 def outcome(result: Result) -> dict[str, Any]:

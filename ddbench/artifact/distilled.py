@@ -78,10 +78,10 @@ class DistilledSet:
         with torch.no_grad():
             decoded = codec.decode(codes, labels.to(device), rng.generator("decode", seed=self.card.seed))
         shape = tuple(decoded.signals.shape[1:])
-        if shape != self.card.signal.shape or not bool(decoded.signals.isfinite().all()):
-            raise ArtifactError(
-                f"{self.file} decodes to signals of shape {shape} that are not {self.card.signal.shape} or not finite."
-            )
+        if shape != self.card.signal.shape:
+            raise ArtifactError(f"{self.file} decodes to signals of shape {shape}, not {self.card.signal.shape}.")
+        if not bool(decoded.signals.isfinite().all()):
+            raise ArtifactError(f"{self.file} decodes to signals that are not finite.")
         return decoded.signals.float(), labels[decoded.source.cpu()].to(device)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -60,6 +63,7 @@ def execute(arguments: Sequence[str]) -> int:
     show = "--traceback" in arguments
     # The flag may stand anywhere, since it is added to a command line that has just failed.
     words = ["--traceback", *(a for a in arguments if a != "--traceback")] if show else list(arguments)
+    interrupted = _note_interrupts()
     try:
         code = cli.main(words, prog_name="ddbench", standalone_mode=False)
         sys.stdout.flush()
@@ -81,6 +85,9 @@ def execute(arguments: Sequence[str]) -> int:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
     except Exception as error:
+        if interrupted:
+            click.echo("Interrupted.", err=True)
+            return INTERRUPTED
         if show:
             raise
         text = " ".join(str(error).split())
@@ -90,6 +97,19 @@ def execute(arguments: Sequence[str]) -> int:
             err=True,
         )
         return INTERNAL
+
+
+def _note_interrupts() -> list[int]:
+    """A list that holds something once Ctrl-C was pressed: pressed amid an import it may surface as any error."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> NoReturn:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, note)
+    return seen
 
 
 def main() -> NoReturn:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ddbench.cli.main import INTERRUPTED
 from ddbench.cli.progress import Progress
-from ddbench.errors import SpecError
-from ddbench.interfaces.engine import Job
+from ddbench.errors import ArtifactError, RunError, SpecError, VersionError
+from ddbench.interfaces.engine import Engine, Job
 from ddbench.report.table import Collection, failures, render
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 DEFAULT_ENGINE = "local"
 FAILURES = ("failed", "out_of_memory", "diverged")
 SOME_FAILED = 1
+POLL_S = 1.0
+IDLE_ROUNDS = 2
+"""Rounds in which no cell was brought to a result before the command gives up."""
 
 
 @click.command(
@@ -58,11 +62,15 @@ def run(
     wanted = _filtered(cells, only)
     for sentence in missing_mandatory(cells):
         click.echo(f"warning: mandatory row absent: {sentence}", err=True)
-    runs = RunFolder.create(out or Path("runs") / loaded.name, find_suite(suite), cells)
+    chosen = _engine(engine, slots, device)
+    runs = RunFolder.create(out or Path("runs") / loaded.name, loaded.name, find_suite(suite), cells)
     todo = _to_do(runs, wanted, retry_failed)
-    if todo:
-        job = Job(runs.path, [c.key for c in todo], device, threads, checkpoint_s)
-        _run_engine(job, todo, engine, slots)
+    idle = 0
+    while todo and idle < IDLE_ROUNDS:
+        _run_engine(chosen, Job(runs.path, [c.key for c in todo], device, threads, checkpoint_s), todo)
+        left = _left_by_others(runs, todo)
+        idle = idle + 1 if len(left) == len(todo) else 0
+        todo = left
     _report(runs, _results(runs, cells), report)
     _conclude(runs, wanted, _results(runs, wanted))
 
@@ -88,6 +96,7 @@ def _to_do(runs: RunFolder, wanted: Sequence[Cell], retry_failed: bool) -> list[
             failed += state != "ok"
         else:
             if state == "unreadable":
+                _refuse_other_versions(runs, cell.key)
                 click.echo(f"warning: the result of {cell.title} cannot be read; it is computed again.", err=True)
             todo.append(cell)
     said = f"{runs.path}: {len(todo)} cells to run"
@@ -99,24 +108,54 @@ def _to_do(runs: RunFolder, wanted: Sequence[Cell], retry_failed: bool) -> list[
     return todo
 
 
-def _run_engine(job: Job, todo: Sequence[Cell], engine: str, slots: int | None) -> None:
-    from ddbench import registry
+def _refuse_other_versions(runs: RunFolder, key: str) -> None:
+    """Raises: VersionError where the result is of a version that this ddbench does not know: it may be sound."""
+    try:
+        runs.result(key)
+    except VersionError:
+        raise
+    except ArtifactError:
+        return
 
+
+def _engine(engine: str, slots: int | None, device: str) -> Engine:
+    """The engine that was asked for; devices are looked at now, before anything is done."""
+    from ddbench import registry
+    from ddbench.run.worker import pick_device
+
+    for name in device.split(","):
+        pick_device(name)
     name = DEFAULT_ENGINE if engine == "auto" else engine
-    chosen = registry.build("engine", name, {} if slots is None else {"slots": slots})
+    return registry.build("engine", name, {} if slots is None else {"slots": slots})
+
+
+def _left_by_others(runs: RunFolder, todo: Sequence[Cell]) -> list[Cell]:
+    """Cells that another process had and that it left without a result; waits for those that it is still at."""
+    held = [c for c in todo if runs.state(c.key) == "running"]
+    if held:
+        click.echo(f"{len(held)} cells are with another process; waiting for them (Ctrl-C leaves them to it).")
+    try:
+        while any(runs.state(c.key) == "running" for c in held):
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        _interrupted(runs.path)
+    return [c for c in todo if runs.state(c.key) == "waiting"]
+
+
+def _interrupted(folder: Path) -> NoReturn:
+    click.echo(f"\nInterrupted. What is finished is in {folder}; run the same command again to resume.", err=True)
+    raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _run_engine(chosen: Engine, job: Job, todo: Sequence[Cell]) -> None:
     try:
         with Progress({cell.key: cell.title for cell in todo}) as progress:
             chosen.run(job, progress)
     except KeyboardInterrupt:
-        click.echo(
-            f"\nInterrupted. What is finished is in {job.folder}; run the same command again to resume.", err=True
-        )
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        _interrupted(job.folder)
 
 
 def _results(runs: RunFolder, wanted: Sequence[Cell]) -> Collection:
-    from ddbench.errors import ArtifactError
-
     results, unreadable = [], []
     for cell in wanted:
         try:
@@ -137,7 +176,11 @@ def _report(runs: RunFolder, found: Collection, files: bool) -> None:
         return
     from ddbench.report.files import write_report
 
-    written = write_report(runs, found)
+    try:
+        written = write_report(runs, found)
+    except RunError as error:
+        click.echo(f"warning: no report was written: {error}", err=True)
+        return
     for trouble in written.troubles:
         click.echo(f"warning: {trouble}", err=True)
     click.echo(f"table     {written.table}")
@@ -153,10 +196,11 @@ def _conclude(runs: RunFolder, wanted: Sequence[Cell], found: Collection) -> Non
     failed = failures(found)
     waiting = len(wanted) - len(found.results) - len(found.unreadable)
     if waiting:
-        click.echo(f"{waiting} cells have no result yet: another process runs them (`ddbench status {runs.path}`).")
+        click.echo(f"{waiting} of {len(wanted)} cells have no result; run the same command again.", err=True)
     if failed:
         click.echo(f"{len(failed)} of {len(wanted)} cells failed (logs: {runs.path / 'cells'}/*/log.txt):", err=True)
         for line in failed:
             click.echo(f"  {line}", err=True)
         click.echo("Run the same command with --retry-failed to try them again.", err=True)
+    if failed or waiting or found.unreadable:
         raise click.exceptions.Exit(SOME_FAILED)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ddbench.errors import ArtifactError
 from ddbench.report.table import FORMATS, Format, collect, render
 
 
@@ -18,4 +19,7 @@ def table(folder: Path, form: Format) -> None:
     Rows of different datasets, protocols or versions stand in different tables; so do test and validation figures.
     CSV and JSON give exact numbers, accuracies as fractions.
     """
-    click.echo(render(collect(folder), form), nl=False)
+    found = collect(folder)
+    click.echo(render(found, form), nl=False)
+    if found.unreadable:
+        raise click.exceptions.Exit(ArtifactError.exit_code)

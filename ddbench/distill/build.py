@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ddbench import rng
-from ddbench.budget import pack, slots
+from ddbench.budget import Cost, pack, slots
 from ddbench.cost import cost_of
 from ddbench.data import Data
 from ddbench.distill import initial
@@ -92,23 +92,43 @@ def pick(shop: Workshop, selector: Selector) -> Built:
             f"One item of this codec stores {s} signals; the rarest class of {shop.data.card.name!r} has {rarest}. "
             "Choose a codec that stores fewer in an item."
         )
-    ragged = [x.name for x in leaves if x.shape is None]
-    if not ragged:
+    if all(x.shape is not None for x in leaves):
         room = slots(cost, shop.n_classes, shop.cap_bytes)
         n = min(room, most)
         notes = () if n == room else (f"The budget holds {room} items a class; the rarest class has signals for {n}.",)
         return Built(shop.encode(selector.select(task, n * s)), (n,) * shop.n_classes, leaves, notes=notes)
 
+    counts, codes, n = _packed(shop, selector, task, cost, leaves, most)
+    if not selector.nested:
+        counts, codes, n = _packed_whole(shop, selector, task, cost, leaves, max(counts))
+    keep = [k * n + i for k, count in enumerate(counts) for i in range(count)]
+    notes = (f"The rarest class has signals for {most} items, the most of any class.",) if max(counts) == most else ()
+    return Built(take_items(codes, leaves, keep), tuple(counts), leaves, notes=notes)
+
+
+def _packed(
+    shop: Workshop, selector: Selector, task: Selection, cost: Cost, leaves: tuple[Leaf, ...], most: int
+) -> tuple[list[int], Codes, int]:
+    """(items of each class that fit, codes of n a class, n): as many items are chosen as are needed to fill the cap."""
     n = min(FIRST_GUESS, most)
     while True:
-        codes = shop.encode(selector.select(task, n * s))
-        sizes = row_sizes(codes, ragged, shop.n_classes)
-        counts = pack(sizes, cost, shop.cap_bytes)
+        codes = shop.encode(selector.select(task, n * shop.codec.signals_per_item))
+        counts = pack(row_sizes(codes, leaves, shop.n_classes), cost, shop.cap_bytes)
         if max(counts) < n or n == most:
-            keep = [k * n + i for k, count in enumerate(counts) for i in range(count)]
-            notes = (f"The rarest class has signals for {most} items, the most of any class.",) if n in counts else ()
-            return Built(take_items(codes, leaves, keep), tuple(counts), leaves, notes=notes)
+            return counts, codes, n
         n = min(2 * n, most)
+
+
+def _packed_whole(
+    shop: Workshop, selector: Selector, task: Selection, cost: Cost, leaves: tuple[Leaf, ...], n: int
+) -> tuple[list[int], Codes, int]:
+    """The largest choice of n items a class, n no larger than given, that fits as a whole."""
+    while True:
+        codes = shop.encode(selector.select(task, n * shop.codec.signals_per_item))
+        counts = pack(row_sizes(codes, leaves, shop.n_classes), cost, shop.cap_bytes)
+        if min(counts) == n or n == 1:
+            return counts, codes, n
+        n -= 1
 
 
 def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] = lambda fraction: None) -> Matching:
@@ -119,16 +139,20 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
     n = slots(cost_of((*leaves, *extra), shop.cell.storage), shop.n_classes, shop.cap_bytes)
     index = initial.draw(shop.data, shop.cell.budget, shop.cell.seed, n * shop.codec.signals_per_item)
     codes = shop.encode(index)
+    space = match_space(shop.cell.space, shop.data, shop.codec, codes, shop.device)
+    y = torch.arange(shop.n_classes).repeat_interleave(n)
+    if matcher.start() == "noise":
+        codes |= space.noise(codes, y, initial.noise(shop.data, shop.cell.budget, shop.cell.seed))
     codes |= matcher.initial_extra(n * shop.n_classes, shop.n_classes)
     task = Matching.start(
         shop.data,
-        match_space(shop.cell.space, shop.data, shop.codec, codes, shop.device),
+        space,
         shop.network,
         shop.streams,
         codes,
         leaves,
         extra,
-        torch.arange(shop.n_classes).repeat_interleave(n),
+        y,
         shop.device,
         shop.codec.decode_chunk,
     )
@@ -158,14 +182,11 @@ def learn_set(
     return Built(task.export(), counts, leaves, extra, losses, divergence=divergence)
 
 
-def row_sizes(codes: Codes, ragged: list[str], n_classes: int) -> list[list[int]]:
+def row_sizes(codes: Codes, leaves: tuple[Leaf, ...], n_classes: int) -> list[list[int]]:
     """Bytes of each item's byte strings, by class."""
-    sizes = torch.zeros(0, dtype=torch.long)
-    for name in ragged:
-        leaf = codes[name]
-        assert isinstance(leaf, Ragged)
-        rows = leaf.offsets.diff().long()
-        sizes = rows if not len(sizes) else sizes + rows
+    strings = [codes[leaf.name] for leaf in leaves if leaf.shape is None]
+    sizes = sum(leaf.offsets.diff().long() for leaf in strings if isinstance(leaf, Ragged))
+    assert isinstance(sizes, Tensor)
     return sizes.reshape(n_classes, -1).tolist()
 
 

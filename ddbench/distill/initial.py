@@ -1,10 +1,10 @@
-"""The first items of a row: random real ones, the same draws for every row of a dataset, budget and seed."""
+"""The first items of a row: random real ones or noise, the same draws for every row of a dataset, budget and seed."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Int
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ddbench import rng
 from ddbench.budget import Budget
@@ -24,3 +24,8 @@ def draw(data: Data, budget: Budget | None, seed: int, n: int) -> Int[Tensor, "k
         order = members[torch.randperm(len(members), generator=stream)]
         rows.append(order.repeat(-(-n // len(order)))[:n])
     return torch.stack(rows)
+
+
+def noise(data: Data, budget: Budget | None, seed: int) -> Generator:
+    """The stream of first items that are noise."""
+    return rng.generator("initial-noise", dataset=data.card.revision, budget=budget and budget.model_dump(), seed=seed)

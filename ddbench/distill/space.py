@@ -41,6 +41,10 @@ class MatchSpace(ABC):
     ) -> tuple[Float[Tensor, "p *shape"], Int[Tensor, " p"]]:
         """(match-space values, row of the item each came from) of the items in `codes`, differentiable in `params`."""
 
+    @abstractmethod
+    def noise(self, codes: Codes, y: Int[Tensor, " m"], generator: Generator) -> Codes:
+        """Item leaves of m items whose match-space values are N(0, 1), as far as the codec can hold them."""
+
     def stored(self, params: Tensors) -> Tensors:
         """Parameters as code leaves."""
         return {name: p.detach() for name, p in params.items()}
@@ -71,6 +75,11 @@ class SignalSpace(MatchSpace):
     def values(self, params: Tensors, codes: Tensors, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         decoded = self.codec.decode({**codes, **params}, y, generator)
         return decoded.signals, decoded.source
+
+    def noise(self, codes: Codes, y: Int[Tensor, " m"], generator: Generator) -> Codes:
+        y = y.repeat_interleave(self.codec.signals_per_item)
+        x = torch.randn(len(y), *self.shape, generator=generator).to(self.device)
+        return self.codec.encode(x, y.to(self.device), codes)
 
 
 @dataclass
@@ -115,6 +124,10 @@ class CodeSpace(MatchSpace):
 
     def values(self, params: Tensors, codes: Tensors, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         return params[self.leaf], torch.arange(len(y), device=self.device)
+
+    def noise(self, codes: Codes, y: Int[Tensor, " m"], generator: Generator) -> Codes:
+        z = torch.randn(len(y), *self.shape, generator=generator).to(self.device)
+        return {**self.stored({self.leaf: z})}
 
     def stored(self, params: Tensors) -> Tensors:
         return {self.leaf: params[self.leaf].detach() * self.std + self.mean}

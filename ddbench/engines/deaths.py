@@ -15,16 +15,22 @@ from ddbench.run.provenance import now, provenance
 
 
 def record_death(folder: RunFolder, key: str, code: int) -> None:
-    """Writes a failed result that says how the worker ended. A kill by signal 9 mostly means that memory ran out."""
+    """Writes a failed result that says how the worker ended, unless somebody else has the cell or a result is there."""
+    with folder.claim(key) as mine:
+        if mine and not (folder.cell_dir(key) / "result.json").exists():
+            _write(folder, key, code)
+
+
+def _write(folder: RunFolder, key: str, code: int) -> None:
     cell, where = folder.cell(key), folder.cell_dir(key)
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     device = torch.device("cpu")
     record = Record(where / "record.json", device)
-    hint = " The system kills processes this way when memory runs out." if code == -signal.SIGKILL else ""
+    hint = " The system kills processes so when memory runs out." if code == -signal.SIGKILL else ""
     result = Result(
         key=key,
         run_id=uuid4().hex,
-        status="out_of_memory" if code == -signal.SIGKILL else "failed",
+        status="failed",
         cell=cell,
         bytes=None,
         runs=(),

@@ -27,18 +27,23 @@ class Optimiser:
     weights: Float[Tensor, "s p"]
     _first: Tensor = field(init=False)
     _second: Tensor = field(init=False)
-    _count: int = 0
+    _count: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self._first = torch.zeros_like(self.weights)
         adamw = self.training.optimiser == "adamw"
         self._second = torch.zeros_like(self.weights) if adamw else self.weights.new_empty(0)
+        self._count = torch.zeros((), dtype=torch.long)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next update depends on, live."""
+        return {"weights": self.weights, "first": self._first, "second": self._second, "count": self._count}
 
     def reset(self) -> None:
         """Forgets momentum and moments."""
         self._first.zero_()
         self._second.zero_()
-        self._count = 0
+        self._count.zero_()
 
     @torch.no_grad()
     def update(self, gradient: Float[Tensor, "s p"], lr: float, alive: Bool[Tensor, " s"]) -> None:
@@ -52,9 +57,9 @@ class Optimiser:
         return torch.mul(self._first, lr, out=gradient)
 
     def _adamw(self, gradient: Tensor, lr: float) -> Tensor:
-        self._count += 1
+        count = int(self._count.add_(1))
         self._first.lerp_(gradient, 1 - BETAS[0])
         self._second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        spread = self._second.sqrt().div_(sqrt(1 - BETAS[1] ** self._count)).add_(EPSILON)
-        step = (self._first / spread).mul_(lr / (1 - BETAS[0] ** self._count))
+        spread = self._second.sqrt().div_(sqrt(1 - BETAS[1] ** count)).add_(EPSILON)
+        step = (self._first / spread).mul_(lr / (1 - BETAS[0] ** count))
         return step.add_(self.weights, alpha=lr * self.training.weight_decay)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
 from math import isfinite
 
 import torch
@@ -13,6 +14,8 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from ddbench.augment import apply, stream
+from ddbench.canonical import digest
+from ddbench.evaluate.checkpoint import Checkpoint, Holder, Nowhere, buffers_of
 from ddbench.evaluate.optimiser import Optimiser
 from ddbench.evaluate.schedule import Schedule, lr_at, resets_momentum_at
 from ddbench.evaluate.streams import StudentStreams
@@ -47,6 +50,7 @@ class Student:
     train_loss: float | None
 
 
+Told = Callable[[float], None]
 Gradients = Callable[[Float[Tensor, "s b *shape"], Tensor], Float[Tensor, " s"]]
 """Fills the weights' gradients for one update of each student; gives the losses."""
 
@@ -59,7 +63,7 @@ def train_students(
     *,
     device: str | torch.device = "cpu",
     together: Together = "auto",
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Told = lambda fraction: None,
 ) -> list[Student]:
     """The students with these indices, each from its own weights, order and augmentation.
 
@@ -67,24 +71,61 @@ def train_students(
 
     Raises: SpecError where the network does not take the set's shape, or the augmentation does not.
     """
-    shape, schedule = lesson.train.shape, lesson.schedule
-    models = [
-        fresh(network, shape, n_classes, lesson.streams.init(i), device).to(lesson.train.dtype).train() for i in indices
-    ]
-    if decide(together, models[0], len(models), shape, schedule.batch):
-        weights = Weights(models)
-        return _train(lesson, indices, weights, stacked_gradients(weights), progress)
-    students = []
-    for done, (index, model) in enumerate(zip(indices, models)):
-        weights = Weights([model])
+    parts = train_in_parts(network, n_classes, lesson, indices, device=device, together=together, progress=progress)
+    return [student for part in parts for student in part.values()]
+
+
+def train_in_parts(
+    network: Network,
+    n_classes: int,
+    lesson: Lesson,
+    indices: Sequence[int],
+    *,
+    company: int | None = None,
+    device: str | torch.device = "cpu",
+    together: Together = "auto",
+    progress: Told = lambda fraction: None,
+    checkpoint: Checkpoint | None = None,
+) -> Iterator[dict[int, Student]]:
+    """Students by index as soon as they are trained: all of them where they are trained together, else each alone.
+
+    `company` is how many students there are in all, if some are not to be trained again: what decides whether to train
+    together. Training goes on from the checkpoint where that is one of these students.
+
+    Raises: SpecError as `train_students`.
+    """
+    shape, keep = lesson.train.shape, checkpoint or Nowhere()
+
+    def start(index: int) -> Classifier:
+        model = fresh(network, shape, n_classes, lesson.streams.init(index), device)
+        return model.to(lesson.train.dtype).train()
+
+    first = start(indices[0])
+    where = next(first.parameters()).device
+    if decide(together, first, company or len(indices), shape, lesson.schedule.batch):
+        weights = Weights([first, *(start(i) for i in indices[1:])])
+        of = _name(network, lesson, indices)
+        students = _train(lesson, indices, weights, stacked_gradients(weights), progress, keep, of)
+        yield dict(zip(indices, students))
+        return
+    for done, index in enumerate(indices):
+        weights = Weights([start(index) if done else first])
 
         def share(fraction: float, done: int = done) -> None:
-            progress((done + fraction) / len(models))
+            progress((done + fraction) / len(indices))
 
-        with torch.random.fork_rng(devices=[torch.device(device)] if torch.device(device).type == "cuda" else []):
+        with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
             torch.manual_seed(lesson.streams.noise(index))
-            students += _train(lesson, [index], weights, single_gradients(weights), share)
-    return students
+            of, gradients = _name(network, lesson, [index]), single_gradients(weights)
+            students = _train(lesson, [index], weights, gradients, share, keep, of, noise=where)
+        yield dict(zip([index], students))
+
+
+def _name(network: Network, lesson: Lesson, indices: Sequence[int]) -> str:
+    """What tells students of one set apart."""
+    described = [type(network).__qualname__, network.config.model_dump(mode="json"), lesson.strategy, list(indices)]
+    recipe = [lesson.training.model_dump(mode="json"), asdict(lesson.schedule), asdict(lesson.streams)]
+    return digest([*described, *recipe])
 
 
 def single_gradients(weights: Weights) -> Gradients:
@@ -116,13 +157,18 @@ def stacked_gradients(weights: Weights) -> Gradients:
 
 
 def _train(
-    lesson: Lesson, indices: Sequence[int], weights: Weights, gradients: Gradients, progress: Callable[[float], None]
-) -> list[Student]:
+    lesson: Lesson, indices: Sequence[int], weights: Weights, gradients: Gradients, progress: Told,
+    checkpoint: Checkpoint, of: str, noise: torch.device | None = None,
+) -> list[Student]:  # fmt: skip
     training, schedule = lesson.training, lesson.schedule
     optimiser = Optimiser(training, weights.values)
     watch = _Watch(len(indices), schedule, weights.values.device)
-    feeds = [_feed(lesson, i, weights.values.device) for i in indices]
-    for step, batches in enumerate(zip(*feeds)):
+    holder = Holder(of, lambda: optimiser.tensors() | watch.tensors() | buffers_of(weights.models), noise)
+    begin = holder.put_back(checkpoint.load())
+    if begin:
+        progress(begin / schedule.steps)
+    feeds = [_feed(lesson, i, weights.values.device, begin) for i in indices]
+    for step, batches in enumerate(zip(*feeds), begin):
         if step % CHECK_EVERY == 0:
             progress(step / schedule.steps)
             if step and not bool(watch.alive.any()):
@@ -132,6 +178,8 @@ def _train(
         losses = gradients(*(part[0][None] if len(part) == 1 else torch.stack(part) for part in zip(*batches)))
         alive = watch.see(step, losses)
         optimiser.update(weights.gradients, lr_at(training, step, schedule.steps), alive)
+        if checkpoint.due():
+            checkpoint.save(holder.state(step + 1))
     progress(1.0)
     return [
         Student(model, steps, loss)
@@ -139,12 +187,12 @@ def _train(
     ]
 
 
-def _feed(lesson: Lesson, student: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """The augmented batches of one student."""
+def _feed(lesson: Lesson, student: int, device: torch.device, begin: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The augmented batches of one student from update `begin` on: what was drawn before is drawn again and left."""
     schedule, streams = lesson.schedule, lesson.streams
     order = streams.order(student, schedule, device)
     draws = stream(lesson.strategy, lesson.train.shape, schedule.batch, streams.augment(student), device)
-    for index, draw in zip(order, draws):
+    for index, draw in islice(zip(order, draws), begin, None):
         x, y = lesson.train.batch(index)
         yield apply(draw, x[:, None])[:, 0], y
 
@@ -157,7 +205,11 @@ class _Watch:
         self.alive = torch.ones(students, dtype=torch.bool, device=device)
         self.steps = torch.zeros(students, dtype=torch.long, device=device)
         self._sum = torch.zeros(students, device=device)
-        self._items = 0
+        self._items = torch.zeros((), dtype=torch.long)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is noted so far, live."""
+        return {"alive": self.alive, "steps": self.steps, "loss_sum": self._sum, "loss_items": self._items}
 
     def see(self, step: int, losses: Float[Tensor, " s"]) -> Bool[Tensor, " s"]:
         """Notes an update's losses. A student that is once not finite is no longer alive."""
@@ -171,5 +223,5 @@ class _Watch:
 
     def last_epoch(self) -> list[float | None]:
         """Mean loss over the items of the last epoch."""
-        means = (self._sum / max(self._items, 1)).tolist()
+        means = (self._sum / max(int(self._items), 1)).tolist()
         return [m if ok and isfinite(m) else None for m, ok in zip(means, self.alive.tolist())]

@@ -17,6 +17,8 @@ from ddbench.interfaces.plugin import Plugin, PluginConfig
 from ddbench.leaf import Leaf
 
 Space = Literal["code", "signal"]
+Start = Literal["real", "noise"]
+"""A learned row's first items: random real ones, or N(0, 1) noise in match space."""
 Augment = Callable[[Float[Tensor, "b *shape"]], Float[Tensor, "b *shape"]]
 
 
@@ -61,6 +63,9 @@ class SelectTask(Protocol):
 
 class Selector(Method):
     """Picks real training items."""
+
+    nested: ClassVar[bool] = True
+    """Whether the choice of n items begins with the choice of fewer: then items of varying size are packed in order."""
 
     @abstractmethod
     def select(self, task: SelectTask, n: int) -> Int[Tensor, "k n"]:
@@ -196,6 +201,10 @@ class Matcher(Method):
     def initial_extra(self, items: int, n_classes: int) -> Tensors:
         """First values of `extra_leaves` for a set of `items` items in all."""
         return {}
+
+    def start(self) -> Start:
+        """What the first items are."""
+        return "real"
 
     def prepare(self, task: PrepareTask) -> Tensors:
         """What the matcher needs before its loop (expert trajectories); stands in `task.prepared` then.

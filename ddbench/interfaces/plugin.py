@@ -7,11 +7,15 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from ddbench.written import as_written
+
 
 class PluginConfig(BaseModel):
     """Base of a plug-in's arguments. Each field carries its one line of documentation in `Field(description=...)`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _written = as_written
 
 
 class Plugin(ABC):

@@ -27,7 +27,7 @@ def asked(what: str, call: Callable[[], T]) -> T:
         return call()
     except DdbenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{what} failed while it was planned: {type(error).__name__}: {error}.") from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ddbench.errors import ArtifactError
+from ddbench.errors import ArtifactError, VersionError
 from ddbench.files import parse_json, read_text, write_atomic
 from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun, unpack_bits
 
@@ -40,7 +40,7 @@ def read_result(path: str | Path) -> Result:
     version = data["schema_version"]
     if version not in KNOWN_VERSIONS or isinstance(version, bool):
         known = ", ".join(map(str, KNOWN_VERSIONS))
-        raise ArtifactError(
+        raise VersionError(
             f"{path} has result schema version {version!r}; this ddbench knows {known}. "
             "A newer ddbench wrote it, or it is damaged: upgrade ddbench, or run the cell again."
         )

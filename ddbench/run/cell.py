@@ -18,17 +18,17 @@ from ddbench.artifact.card import Card
 from ddbench.artifact.distilled import CARD, TENSORS, DistilledSet, leaf_cards
 from ddbench.budget import allowed_with_side, reference_slots
 from ddbench.data import Data
-from ddbench.distill.build import Built, Workshop, learn_set, pick
+from ddbench.distill.build import Built, Workshop, first_task, learn_set, pick
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
 from ddbench.distill.loop import Progress
-from ddbench.errors import ArtifactError, Divergence, SpecError
+from ddbench.errors import ArtifactError, Divergence, PluginError, SpecError
 from ddbench.evaluate import TensorSet, evaluate, evaluate_full
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
 from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
 from ddbench.run.phases import Record
-from ddbench.spec.cell import Cell, Choice
+from ddbench.spec.cell import Cell, Choice, Training
 from ddbench.store import cached
 
 Report = Callable[[str, float], None]
@@ -96,9 +96,27 @@ def produce(
     signals = torch.bincount(y, minlength=card.n_classes).tolist()
     storage = storage.model_copy(update={"signals": tuple(signals)})
     reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
-    score = partial(evaluate, TensorSet(x, y), data, cell.protocol, reference_items=reference)
+    own = own_recipe(cell, method, stored, record)
+    score = partial(evaluate, TensorSet(x, y), data, cell.protocol, reference_items=reference, own=own)
     runs = students(cell, folder, record, score, device, report)
     return Outcome(storage, runs, kept, losses, tuple(record.notes))
+
+
+def own_recipe(cell: Cell, method: Method, stored: DistilledSet, record: Record) -> tuple[Choice, Training] | None:
+    """(match network, how its students are trained) where the set brings that along and students see what it saw."""
+    brought = method.recipe(stored.codes) if isinstance(method, Matcher) and cell.space == "signal" else {}
+    if not brought or cell.network not in cell.protocol.networks:
+        return None
+    told = ", ".join(f"{name} {value:.6g}" for name, value in brought.items())
+    fields = {name: getattr(cell.protocol, name) for name in Training.model_fields}
+    try:
+        own = Training.model_validate({**fields, **brought})
+    except ValidationError as error:
+        raise PluginError(
+            f"The method '{cell.method}' asks that students be trained with {told}, which is not a recipe."
+        ) from error
+    record.note(f"Students of {cell.network} are trained with what the set brings along: {told}.")
+    return cell.network, own
 
 
 def left_behind(folder: Path, record: Record) -> DistilledSet | None:
@@ -177,6 +195,12 @@ def learn_with_checkpoints(
         found = None
     if found:
         progress, before_s = found
+    task = None
+    if type(matcher).prepare is not Matcher.prepare:
+        report("prepare", 0.0)
+        with record.phase("prepare"):
+            task = first_task(shop, matcher, partial(report, "prepare"))
+        report("distil", progress.step / max(1, matcher.config.iterations))
     started = saved = time.monotonic()
     total = max(1, matcher.config.iterations)
 
@@ -188,7 +212,7 @@ def learn_with_checkpoints(
             saved = time.monotonic()
 
     with record.phase("distil", before_s):
-        return learn_set(shop, matcher, progress, keep)
+        return learn_set(shop, matcher, progress, keep, task)
 
 
 def card_of(cell: Cell, data: Data, codec: Codec, built: Built, cap: int) -> Card:

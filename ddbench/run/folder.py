@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from ddbench.errors import ArtifactError, RunError
+from ddbench.errors import ArtifactError, RunError, VersionError
 from ddbench.files import read_json, write_atomic
 from ddbench.result.io import read_result
 from ddbench.result.schema import Result, Status
@@ -36,19 +37,18 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, suite_path: Path, cells: Sequence[Cell]) -> RunFolder:
-        """A folder for these cells, or the one that is there, extended by cells that are new.
+    def create(cls, path: Path, name: str, suite_path: Path, cells: Sequence[Cell]) -> RunFolder:
+        """A folder for the cells of the suite `name`, or the one that is there, extended by cells that are new.
 
-        Raises: RunError where it holds another suite or cannot be written.
+        What is damaged of its index and its cells' files is written anew. Raises: RunError where the folder holds
+        another suite or cannot be written.
         """
         folder = cls(path)
-        name = suite_path.stem
-        if (path / INDEX).exists() and folder.suite_name != name:
-            raise RunError(
-                f"{path} holds runs of the suite {folder.suite_name!r}, not of {name!r}. Name another with --out."
-            )
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file, not a folder. Name another with --out.")
+        held = folder._held_suite()
+        if held not in (None, name):
+            raise RunError(f"{path} holds runs of the suite {held!r}, not of {name!r}. Name another with --out.")
         try:
             path.mkdir(parents=True, exist_ok=True)
             for cell in cells:
@@ -58,12 +58,25 @@ class RunFolder:
                 f"Cannot create the run folder {path}: {error.strerror}. Name another with --out."
             ) from error
         for cell in cells:
-            file = folder.cell_dir(cell.key) / "cell.json"
-            if not file.exists():
-                write_atomic(file, cell.model_dump_json(indent=1))
-        write_atomic(path / "suite.yaml", suite_path.read_bytes())
-        write_atomic(path / INDEX, json.dumps({"suite": name, "keys": [c.key for c in cells]}, indent=1))
-        return folder
+            if not folder._has_cell(cell):
+                write_atomic(folder.cell_dir(cell.key) / "cell.json", cell.model_dump_json(indent=1))
+        index = json.dumps({"suite": name, "keys": [c.key for c in cells]}, indent=1)
+        for file, content in ((path / "suite.yaml", suite_path.read_bytes()), (path / INDEX, index.encode())):
+            if not file.is_file() or file.read_bytes() != content:
+                write_atomic(file, content)
+        return cls(path)
+
+    def _held_suite(self) -> str | None:
+        try:
+            return self.suite_name
+        except ArtifactError:
+            return None
+
+    def _has_cell(self, cell: Cell) -> bool:
+        try:
+            return self.cell(cell.key) == cell
+        except ArtifactError:
+            return False
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -115,14 +128,20 @@ class RunFolder:
         return read_result(file) if file.exists() else None
 
     def state(self, key: str) -> State:
+        """How far the cell is. A look leaves no trace: it works on a folder that cannot be written, too."""
         try:
             result = self.result(key)
         except ArtifactError:
             return "unreadable"
         if result is not None:
             return result.status
-        with self.claim(key) as mine:
-            return "waiting" if mine else "running"
+        if not (self.cell_dir(key) / "lock").exists():
+            return "waiting"
+        try:
+            with self.claim(key) as mine:
+                return "waiting" if mine else "running"
+        except RunError:
+            return "waiting"
 
     def progress(self, key: str) -> str:
         """The last line of the cell's log."""
@@ -149,13 +168,27 @@ class RunFolder:
             lock.release()
 
     def forget(self, key: str) -> None:
-        """Drops a cell's result, so that it runs again. A set that a diverged run left goes too; a good one is kept."""
+        """Drops a cell's failed result, so that it runs again. The set that a diverged run left goes too.
+
+        Raises: VersionError where the result is of another version of ddbench.
+        """
         where = self.cell_dir(key)
         try:
             result = self.result(key)
+        except VersionError:
+            raise
         except ArtifactError:
-            result = None
+            self.set_aside(key)
+            return
         if result is not None and result.status == "diverged":
             (where / "distilled.json").unlink(missing_ok=True)
         for name in ("result.json", "students.json", "record.json"):
             (where / name).unlink(missing_ok=True)
+
+    def set_aside(self, key: str) -> None:
+        """Keeps a damaged result under another name, out of the way of a new one. Raises: RunError where it cannot."""
+        file = self.cell_dir(key) / "result.json"
+        try:
+            os.replace(file, file.with_name(f"result.damaged-{uuid4().hex[:8]}"))
+        except OSError as error:
+            raise RunError(f"Cannot move the damaged {file} aside: {error.strerror}.") from error

@@ -38,7 +38,7 @@ def provenance(cell: Cell, device: torch.device, started: str) -> Provenance:
         platform=f"{platform.system()} {platform.machine()}",
         processor=processor(),
         device=torch.cuda.get_device_name(device) if gpu else "cpu",
-        driver=torch.version.cuda if gpu else None,
+        driver=gpu_driver() if gpu else None,
         threads=torch.get_num_threads(),
         started=started,
         finished=now(),
@@ -71,8 +71,19 @@ def git_state() -> tuple[str | None, bool | None]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    commit, status = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
+    commit, status = git("rev-parse", "HEAD"), git("status", "--porcelain")
     return commit, None if status is None else bool(status)
+
+
+@cache
+def gpu_driver() -> str | None:
+    """Version of the NVIDIA driver, None where it does not tell."""
+    try:
+        asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.split("\n")[0].strip() or None
 
 
 @cache

@@ -1,6 +1,6 @@
 """A worker: goes through the cells of a run folder, one at a time, and leaves a result for each.
 
-`python -m ddbench.run.worker` reads a job as JSON from standard input and writes events as JSON lines.
+`python -m ddbench.run.worker` reads a job as a line of JSON from standard input and writes events as JSON lines.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from uuid import uuid4
 
 import torch
 
-from ddbench.errors import ArtifactError, DdbenchError, RunError
+from ddbench.errors import ArtifactError, DdbenchError, RunError, VersionError
 from ddbench.interfaces.engine import Event, Job
 from ddbench.result.io import write_result
 from ddbench.result.schema import Failure, Result, Status
@@ -29,6 +30,7 @@ from ddbench.run.provenance import now, provenance
 from ddbench.spec.cell import Cell
 
 REPORT_EVERY_S = 0.5
+INTERNAL = 70
 
 
 def work(job: Job, report: Callable[[Event], None]) -> None:
@@ -46,7 +48,12 @@ def work(job: Job, report: Callable[[Event], None]) -> None:
             elif _has_result(folder, key):
                 report(Event("skipped", key, "done already"))
             else:
-                _run(folder, key, device, job.checkpoint_s, report)
+                try:
+                    cell = folder.cell(key)
+                except ArtifactError as error:
+                    report(Event("failed", key, f"{error} Re-issue `ddbench run` to write it anew.", 1.0))
+                    continue
+                _run(folder, cell, device, job.checkpoint_s, report)
 
 
 def pick_device(name: str) -> torch.device:
@@ -64,15 +71,17 @@ def pick_device(name: str) -> torch.device:
 def _has_result(folder: RunFolder, key: str) -> bool:
     try:
         return folder.result(key) is not None
+    except VersionError as error:
+        raise RunError(str(error)) from error
     except ArtifactError:
-        folder.forget(key)
+        folder.set_aside(key)
         return False
 
 
 def _run(
-    folder: RunFolder, key: str, device: torch.device, checkpoint_s: float, report: Callable[[Event], None]
+    folder: RunFolder, cell: Cell, device: torch.device, checkpoint_s: float, report: Callable[[Event], None]
 ) -> None:
-    cell, where = folder.cell(key), folder.cell_dir(key)
+    key, where = cell.key, folder.cell_dir(cell.key)
     for stray in where.glob(".*.tmp"):
         stray.unlink(missing_ok=True)
     report(Event("started", key, cell.title))
@@ -153,8 +162,12 @@ class _Log:
 
 
 def main() -> int:
-    """Runs the job on standard input. Exit code 0, or 3 with the reason as the last event where the machine refused."""
+    """Runs the job on standard input, which must stay open until it is done.
+
+    Exit code 0, or another with the reason as the last event where the machine refused.
+    """
     spec = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     job = Job(**{**spec, "folder": Path(spec["folder"])})
 
     def report(event: Event) -> None:
@@ -169,7 +182,17 @@ def main() -> int:
     except DdbenchError as error:
         report(Event("lost", "", str(error)))
         return error.exit_code
+    except Exception as error:  # noqa: BLE001 (the engine that started this process must hear of it)
+        traceback.print_exc()
+        report(Event("lost", "", f"A worker met a fault of ddbench's own: {type(error).__name__}: {error}"))
+        return INTERNAL
     return 0
+
+
+def _end_with_the_parent() -> None:
+    """Ends this process once standard input closes: whoever asked is gone, and its cell must be free for the next."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":

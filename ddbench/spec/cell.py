@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator,
 from ddbench.budget import Budget
 from ddbench.canonical import digest
 from ddbench.leaf import Storage
+from ddbench.written import as_written
 
 Column = Literal["equal_steps", "equal_epochs"]
 SEMANTICS = "1"
@@ -68,6 +69,8 @@ class Training(BaseModel):
         "dataset", description="The dataset's augmentation, drawn a sample, or none."
     )
 
+    _written = as_written
+
 
 class EvaluationProtocol(Training):
     """Students on a distilled set: how many, which networks, which columns, and what they are scored on."""
@@ -89,6 +92,13 @@ class EvaluationProtocol(Training):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | dict) else tuple(value) if isinstance(value, list) else value
+
+    @field_validator("networks", "columns")
+    @classmethod
+    def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if twice := [str(v) for i, v in enumerate(value) if v in value[:i]]:
+            raise ValueError(f"{', '.join(dict.fromkeys(twice))} given twice. Keep one")
+        return value
 
 
 class Versions(BaseModel):
@@ -119,7 +129,7 @@ class Cell(BaseModel):
     network: Choice
     """The match network."""
     protocol: EvaluationProtocol
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, strict=True)
     versions: Versions
 
     @property

@@ -17,6 +17,7 @@ from ddbench.augment.families import FAMILIES
 from ddbench.budget import Budget
 from ddbench.data import Data, load
 from ddbench.distill.loop import Progress, learn
+from ddbench.distill.prepare import Preparation
 from ddbench.distill.space import match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
@@ -143,9 +144,14 @@ class Ground:
         space = match_space(self.space, data, codec, codes, torch.device("cpu"))
         extra = matcher.extra_leaves(K)
         codes |= matcher.initial_extra(len(y), K)
-        return Matching.start(
+        task = Matching.start(
             data, space, self.network, self.streams, codes, codec.leaves(), extra, y, torch.device("cpu"), decode_chunk
         )
+        # Anew each time: what a matcher prepares has to come out the same without the cache too.
+        task.prepared = matcher.prepare(
+            Preparation(data, space, self.network, {"ground": str(self)}, len(y), on_disk=False)
+        )
+        return task
 
 
 def learned(task: Matching, matcher: Matcher, progress: Progress | None = None, stop_at: int | None = None) -> Progress:

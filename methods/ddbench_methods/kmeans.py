@@ -23,6 +23,7 @@ class KMeans(Selector):
     version: ClassVar[str] = "1"
     source: ClassVar[str] = "Lloyd 1982 with k-means++ seeding; baseline of arXiv 2207.09639"
     Config = FeatureConfig
+    nested: ClassVar[bool] = False
 
     def select(self, task: SelectTask, n: int) -> Int[Tensor, "k n"]:
         draw = task.generator("kmeans")

@@ -104,6 +104,29 @@ def test_varying_items_are_picked_in_draw_order_until_full(cap):
     assert built.codes["header"].tolist() == [7, 9]
 
 
+class Spread(Selector):
+    """n items spread evenly over the class: another choice for every n, as k-means makes."""
+
+    version, source, nested = "1", "made up", False
+
+    def select(self, task, n):
+        rows = [task.members(k) for k in range(task.n_classes)]
+        return torch.stack([m[torch.linspace(0, len(m) - 1, n).round().long()] for m in rows])
+
+
+@pytest.mark.parametrize("cap", [400, 900, 1500])
+def test_a_choice_that_depends_on_its_size_is_kept_whole(cap):
+    data = data_of((40, 30, 60))
+    shop = shop_of(Letters(None, target_of(data)), data, cap)
+    built = pick(shop, Spread(None))
+    n = built.counts[0]
+    assert built.counts == (n, n, n)
+    members = [data.members[k] for k in range(3)]
+    wanted = torch.cat([m[torch.linspace(0, len(m) - 1, n).round().long()] for m in members])
+    assert torch.equal(built.codes["v"], data.signals(wanted).flatten(1)[:, 0])
+    assert n < 30, "the cap should be what limits the choice"
+
+
 def test_varying_items_that_do_not_fit_are_an_error():
     data = data_of((40, 30, 60))
     with pytest.raises(BudgetError, match="holds no item of class"):

@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -115,15 +116,20 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path):
     Inline().run(Job(folder.path, [done.key], device="cpu"), lambda e: None)
     before = (folder.cell_dir(done.key) / "result.json").read_bytes()
     job = {"folder": str(folder.path), "keys": folder.keys(), "device": "cpu", "threads": 1, "checkpoint_s": 1.0}
-    worker = subprocess.run(
-        [sys.executable, "-m", "ddbench.run.worker"], input=json.dumps(job) + "\n", capture_output=True, text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "ddbench.run.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
     )  # fmt: skip
-    events = [Event(**json.loads(line)) for line in worker.stdout.splitlines()]
-    assert worker.returncode == 3, worker.stderr
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    assert worker.stderr is not None
+    worker.stdin.write(json.dumps(job) + "\n")
+    worker.stdin.flush()
+    events = [Event(**json.loads(line)) for line in worker.stdout]
+    assert worker.wait() == 3
     assert events[-1].kind == "lost"
     assert "could not be written" in events[-1].text
-    assert "Traceback" not in worker.stderr
+    assert "Traceback" not in worker.stderr.read()
     assert (folder.cell_dir(done.key) / "result.json").read_bytes() == before
     assert folder.state(waiting.key) == "waiting"
     assert not list(folder.path.rglob("*.tmp"))
@@ -173,9 +179,9 @@ def test_a_folder_of_another_suite_or_a_file_is_refused(tmp_path: Path):
     other = tmp_path / "other.yaml"
     other.write_text("ddbench: 1\n")
     with pytest.raises(RunError, match=r"'run'.*--out"):
-        RunFolder.create(folder.path, other, [cell])
+        RunFolder.create(folder.path, "other", other, [cell])
     with pytest.raises(RunError, match="--out"):
-        RunFolder.create(other, other, [cell])
+        RunFolder.create(other, "other", other, [cell])
     with pytest.raises(RunError, match=folder_module.INDEX):
         RunFolder.open(tmp_path)
 
@@ -193,3 +199,69 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path):
     folder = small_folder(tmp_path / "run", [small_cell(method="random")])
     with pytest.raises(RunError, match="not usable"):
         Inline().run(Job(folder.path, folder.keys(), device="cuda:7"), lambda e: None)
+
+
+def test_a_worker_ends_when_whoever_started_it_is_gone(tmp_path: Path):
+    cell = small_cell(iterations=1_000_000)
+    folder = small_folder(tmp_path / "run", [cell])
+    job = {"folder": str(folder.path), "keys": folder.keys(), "device": "cpu", "threads": 1, "checkpoint_s": 60.0}
+    worker = subprocess.Popen([sys.executable, "-m", "ddbench.run.worker"], stdin=subprocess.PIPE, text=True)
+    assert worker.stdin is not None
+    worker.stdin.write(json.dumps(job) + "\n")
+    worker.stdin.flush()
+    for _ in range(600):
+        if folder.state(cell.key) == "running":
+            break
+        time.sleep(0.05)
+    assert folder.state(cell.key) == "running"
+    worker.stdin.close()
+    worker.wait(timeout=10)
+    assert folder.state(cell.key) == "waiting"
+
+
+def test_a_result_of_another_version_is_left_alone(tmp_path: Path):
+    cell = small_cell(method="random")
+    folder = small_folder(tmp_path / "run", [cell])
+    run(folder)
+    file = folder.cell_dir(cell.key) / "result.json"
+    file.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 2', 1))
+    before = file.read_bytes()
+    with pytest.raises(RunError, match="version 2"):
+        run(folder)
+    with pytest.raises(ArtifactError, match="version 2"):
+        folder.forget(cell.key)
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_result_is_kept_under_another_name(tmp_path: Path):
+    cell = small_cell(method="random")
+    folder = small_folder(tmp_path / "run", [cell])
+    run(folder)
+    where = folder.cell_dir(cell.key)
+    (where / "result.json").write_text("{")
+    run(folder)
+    assert folder.state(cell.key) == "ok"
+    assert [f.read_text() for f in where.glob("result.damaged-*")] == ["{"]
+    (where / "result.json").unlink()
+    (where / "result.json").mkdir()
+    run(folder)
+    assert folder.state(cell.key) == "ok"
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", '{"dataset": 3}'])
+def test_damaged_cell_and_index_files_are_written_anew(tmp_path: Path, damage: str):
+    cell = small_cell(method="random")
+    folder = small_folder(tmp_path / "run", [cell])
+    (folder.cell_dir(cell.key) / "cell.json").write_text(damage)
+    (folder.path / folder_module.INDEX).write_text(damage)
+    again = small_folder(tmp_path / "run", [cell])
+    assert again.keys() == [cell.key]
+    assert again.cell(cell.key) == cell
+
+
+def test_a_look_at_a_folder_leaves_no_trace(tmp_path: Path):
+    cell = small_cell(method="random")
+    folder = small_folder(tmp_path / "run", [cell])
+    before = sorted(p for p in folder.path.rglob("*"))
+    assert folder.state(cell.key) == "waiting"
+    assert sorted(p for p in folder.path.rglob("*")) == before

@@ -1,0 +1,50 @@
+"""The inner loop of DC: the match network trained for some epochs on the synthetic set as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ddbench.interfaces.network import Classifier
+
+CHUNK = 32
+"""Items differentiated at once on a CPU: their activations stay in the processor's cache."""
+
+
+def train(
+    network: Classifier,
+    x: Float[Tensor, "m *shape"],
+    y: Int[Tensor, " m"],
+    epochs: int,
+    batch: int,
+    lr: float,
+    order: Generator,
+    augment: Callable[[Tensor], Tensor],
+) -> None:
+    """Trains in place by plain SGD (no momentum, no decay): every epoch in a new order, its last batch may be short."""
+    network.train().requires_grad_()
+    weights = list(network.parameters())
+    whole = x.is_cuda or has_batch_norm(network)
+    for _ in range(epochs):
+        for index in torch.randperm(len(x), generator=order).split(batch):
+            index = index.to(x.device)
+            images, labels = augment(x[index]), y[index]
+            size = len(index) if whole else CHUNK
+            for part, of_part in zip(images.split(size), labels.split(size)):
+                loss = cross_entropy(network(part), of_part, reduction="sum") / len(index)
+                for w, g in zip(weights, torch.autograd.grad(loss, weights)):
+                    w.grad = g if w.grad is None else w.grad.add_(g)
+            with torch.no_grad():
+                for w in weights:
+                    assert w.grad is not None
+                    w.sub_(w.grad, alpha=lr)
+                    w.grad = None
+
+
+def has_batch_norm(network: Classifier) -> bool:
+    return any(isinstance(m, _BatchNorm) for m in network.modules())
