@@ -68,6 +68,10 @@ def test_every_command_named_exists(name: str):
     assert name in cli.cli.list_commands(None)  # type: ignore[arg-type]
 
 
+def test_nothing_is_left_to_be_filled_in():
+    assert not re.findall(r"@\w+@", README)
+
+
 def test_every_page_linked_exists():
     for page in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (Path(__file__).parents[1] / page).is_file(), page

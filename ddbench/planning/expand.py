@@ -11,12 +11,12 @@ from ddbench.errors import DdbenchError
 from ddbench.planning.facts import card_of, full_args, version
 from ddbench.planning.mandatory import NAMES
 from ddbench.planning.named import choice_faults, plugin_faults
-from ddbench.planning.pairs import faults_of
+from ddbench.planning.pairs import PairFault, faults_of
 from ddbench.registry import Kind
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Versions
 from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
 from ddbench.spec.mistakes import no_protocol
-from ddbench.spec.suite import Block, Suite
+from ddbench.spec.suite import AXES, PLUGIN_AXES, Block, Suite
 from ddbench.spec.yaml import Fault, Way
 
 
@@ -59,8 +59,13 @@ class _Expansion:
         network = self.complete("network", block.network, (*here, "network"))
         if protocol is None or network is None:
             return
-        for combination in combinations(block, lambda axis, choice: self.complete(_kind(axis), choice, here)):
+        made = 0
+        for combination in combinations(block, lambda axis, entry, at: self.complete(_kind(axis), entry, here + at)):
             self.add(block, here, combination, protocol, network)
+            made += 1
+        entries = [(axis, entry) for axis in PLUGIN_AXES for entry in getattr(block, AXES[axis])]
+        if not made and all(self.complete(axis, entry, here) for axis, entry in entries):
+            self.fault((*here, "exclude"), "the rules leave no cell of this block. Take one back, or drop the block.")
 
     def add(self, block: Block, here: Way, c: Combination, protocol: EvaluationProtocol, network: Choice) -> None:
         """Makes the combination's cell. A ceiling stores nothing, so codec, space, storage and network are set."""
@@ -111,8 +116,21 @@ class _Expansion:
             return
         self.tried.add(unseeded)
         for fault in faults_of(cell):
-            self.fault((*here, *c.origin["budget"]) if fault.axis == "budget" else here, fault.text)
+            self.fault(self.place(fault, here, c), fault.text)
         self.cells.setdefault(cell.key, cell)
+
+    def place(self, fault: PairFault, here: Way, c: Combination) -> Way:
+        """Where that which the fault is about was written."""
+        if fault.axis == "student":
+            return (*self.protocol_place(here), "networks", fault.index)
+        return (*here, *c.origin.get(fault.axis, (fault.axis,)))
+
+    def protocol_place(self, here: Way) -> Way:
+        """Where the protocol of a block was written: by name under `protocols`, or as the suite's own."""
+        i = here[1]
+        assert isinstance(i, int)
+        name = self.suite.grid[i].protocol or self.suite.protocol
+        return ("protocols", name) if isinstance(name, str) else ("protocol",)
 
     def settled(self, block: Block, here: Way, c: Combination) -> tuple[Choice | None, Choice] | None:
         """Codec and method with the arguments of the settings that match; None where those are not valid."""
@@ -154,8 +172,13 @@ class _Expansion:
             at = (*here, "protocol") if block.protocol is not None else ("protocol",)
             self.fault(at, no_protocol(str(block.protocol or self.suite.protocol), self.suite))
             return None
-        networks = [self.complete("network", choice, (*here, "protocol")) for choice in protocol.networks]
+        at = (*self.protocol_place(here), "networks")
+        networks = [self.complete("network", entry, (*at, j)) for j, entry in enumerate(protocol.networks)]
         whole = tuple(choice for choice in networks if choice is not None)
+        for j, choice in enumerate(networks):
+            if choice is not None and choice in networks[:j]:
+                self.fault((*at, j), f"the network {choice.name!r} is given twice with the same arguments. Keep one.")
+                return None
         return protocol.model_copy(update={"networks": whole}) if len(whole) == len(networks) else None
 
     def fault(self, at: Way, text: str) -> None:

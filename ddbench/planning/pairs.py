@@ -18,10 +18,12 @@ from ddbench.spec.cell import Cell, Choice
 
 @dataclass(frozen=True)
 class PairFault:
-    """Why a cell is not defined, and which axis a reader should look at."""
+    """Why a cell is not defined, and which axis a reader should look at (or `network`, or `student`)."""
 
     axis: str
     text: str
+    index: int = 0
+    """Which student."""
 
 
 def pair_faults(cell: Cell) -> list[str]:
@@ -41,7 +43,7 @@ def faults_of(cell: Cell) -> list[PairFault]:
             faults += [*_pair(cell, parts), *_networks(cell, parts)]
             faults += _room(cell, parts)
     except DdbenchError as error:
-        axis = "budget" if isinstance(error, BudgetError) else "pair"
+        axis = "budget" if isinstance(error, BudgetError) else "codec" if cell.budget else "dataset"
         faults.append(PairFault(axis, f"{cell.codec} on {cell.dataset}: {error} {_way_out(cell, 'dataset', 'codec')}"))
     return faults
 
@@ -58,7 +60,7 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     def fault(why: str, *axes: str) -> PairFault:
         subject = " × ".join(str(getattr(cell, axis)) for axis in axes if axis != "space")
         where = f" in {cell.space} space" if "space" in axes else ""
-        return PairFault("pair", f"{subject}{where} is not defined: {why}. {_way_out(cell, *axes)}")
+        return PairFault(axes[0], f"{subject}{where} is not defined: {why}. {_way_out(cell, *axes)}")
 
     if cell.space not in method.spaces:
         yield fault(f"the method is defined in {' and '.join(method.spaces)} space", "method", "space")
@@ -89,7 +91,7 @@ def _room(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     need, found = parts.codec.signals_per_item, parts.card.smallest_class
     if found < need:
         text = f"{cell.codec} on {cell.dataset}: one item stores {need} signals, the rarest class has {found}."
-        yield PairFault("pair", f"{text} {_way_out(cell, 'dataset', 'codec')}")
+        yield PairFault("codec", f"{text} {_way_out(cell, 'dataset', 'codec')}")
 
 
 def _code_shape(parts: Parts) -> tuple[int, ...] | None:
@@ -104,21 +106,21 @@ def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
 
     shape = parts.card.signal.shape if cell.space == "signal" else _code_shape(parts)
     if isinstance(parts.method, Matcher) and shape is not None:
-        yield from _network(cell, cell.network, shape, parts.card.n_classes, "match network")
+        if refusal := _refused(cell, cell.network, shape, parts.card.n_classes, "match network"):
+            yield PairFault("network", refusal if cell.space == "signal" else f"{cell.codec}: {refusal}")
     yield from _students(cell, parts.card.signal.shape, parts.card.n_classes)
 
 
 def _students(cell: Cell, shape: tuple[int, ...], n_classes: int) -> Iterator[PairFault]:
-    for choice in cell.protocol.networks:
-        yield from _network(cell, choice, shape, n_classes, "student")
+    for i, choice in enumerate(cell.protocol.networks):
+        if refusal := _refused(cell, choice, shape, n_classes, "student"):
+            yield PairFault("student", refusal, i)
 
 
-def _network(cell: Cell, choice: Choice, shape: tuple[int, ...], n_classes: int, role: str) -> Iterator[PairFault]:
+def _refused(cell: Cell, choice: Choice, shape: tuple[int, ...], n_classes: int, role: str) -> str:
     plugin = registry.load("network", choice.name)
     refusal = _refusal(plugin, choice.name, canonical(choice.args), shape, n_classes)
-    if refusal:
-        text = f"the {role} '{choice}' does not take shape {shape} of {cell.dataset}: {refusal}"
-        yield PairFault("network", text if role == "student" or cell.space == "signal" else f"{cell.codec}: {text}")
+    return refusal and f"the {role} '{choice}' does not take shape {shape} of {cell.dataset}: {refusal}"
 
 
 @lru_cache(maxsize=256)

@@ -16,8 +16,8 @@ from ddbench.spec.yaml import Way
 
 MAX_COMBINATIONS = 100_000
 
-Complete = Callable[[str, Choice], "Choice | None"]
-"""(axis, entry) → the entry with all its arguments, or None where it is not valid."""
+Complete = Callable[[str, Choice, Way], "Choice | None"]
+"""(axis, entry, its place in the block) → the entry with all its arguments, or None where it is not valid."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _alike(wanted: Any, have: Any) -> bool:
 def _values(axis: str, path: Way, entries: tuple[Any, ...], complete: Complete) -> list[tuple[Any, Way]]:
     placed = []
     for i, entry in enumerate(entries):
-        value = complete(axis, entry) if isinstance(entry, Choice) else entry
+        value = complete(axis, entry, (*path, i)) if isinstance(entry, Choice) else entry
         if value is not None:
             placed.append((value, (*path, i)))
     return placed

@@ -35,9 +35,19 @@ def structure(document: Document) -> tuple[Suite | None, list[Fault]]:
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
-        return None, faults + [document.fault(_plain(e["loc"]), _words(e)) for e in error.errors()]
+        return None, faults + [_fault(e, document) for e in error.errors()]
     suite._document = document
     return suite, faults + list(_dangling(suite, document))
+
+
+def _fault(e: Any, document: Document) -> Fault:
+    loc = _plain(e["loc"])
+    if e["type"] == "value_error":  # said of a whole entry, which may lack only what could not be read
+        here = document.written(loc)
+        for path, fault in document.refused.items():
+            if path[:-1] == here:
+                return fault
+    return document.fault(loc, _words(e))
 
 
 def _words(e: Any) -> str:

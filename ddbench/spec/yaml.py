@@ -49,21 +49,32 @@ class Document:
     """(line, column) by path, 1-based; of the key for a value in a mapping."""
     faults: tuple[Fault, ...] = ()
     """Mistakes that did not stop the reading, duplicate keys for one."""
+    refused: dict[Way, Fault] = field(default_factory=dict)
+    """Those of `faults` for which a value was left out (it is null in `data`), by its path."""
 
-    def line(self, path: Sequence[str | int]) -> int:
-        """The line of the value at `path`, or of the innermost one that holds it.
+    def written(self, path: Sequence[str | int]) -> Way:
+        """The part of `path` that the file has.
 
-        Steps that the file does not have are passed over: a validated value may sit deeper than what was written (a
-        single value that stands for a list, a plug-in's arguments in their short form).
+        Steps that it does not have are passed over: a validated value may sit deeper than what was written (a single
+        value that stands for a list, a plug-in's arguments in their short form).
         """
         here: Way = ()
         for step in path:
             if (*here, step) in self.marks:
                 here = (*here, step)
-        return self.marks.get(here, (0, 0))[0]
+        return here
+
+    def line(self, path: Sequence[str | int]) -> int:
+        """The line of the value at `path`, or of the innermost one that holds it."""
+        return self.marks.get(self.written(path), (0, 0))[0]
 
     def fault(self, path: Sequence[str | int], text: str) -> Fault:
-        return Fault(self.line(path), text)
+        """The mistake at `path`; below a value that was refused, that mistake: what else is said of it is not true."""
+        here = self.written(path)
+        for end in range(len(here) + 1):
+            if here[:end] in self.refused:
+                return self.refused[here[:end]]
+        return Fault(self.marks.get(here, (0, 0))[0], text)
 
     def error(self, faults: Iterable[Fault]) -> SpecError:
         """One error that lists every mistake as `file:line: what`, in the order of the file."""
@@ -119,7 +130,7 @@ def parse(text: str, label: str) -> Document:
         raise SpecError(f"{label}:{line}: not valid YAML: {error.reason}.") from error
     except RecursionError as error:
         raise SpecError(f"{label}:1: the values are nested too deeply (more than {MAX_DEPTH} levels).") from error
-    return Document(label, data, walk.marks, tuple(walk.faults))
+    return Document(label, data, walk.marks, tuple(walk.faults), walk.refused)
 
 
 class _Walk:
@@ -129,6 +140,7 @@ class _Walk:
         self.loader, self.label = loader, label
         self.marks: dict[Way, tuple[int, int]] = {}
         self.faults: list[Fault] = []
+        self.refused: dict[Way, Fault] = {}
         self.count = 0
 
     def value(self, node: yaml.Node, path: Way, at: yaml.Node | None = None, depth: int = 0) -> Any:
@@ -150,7 +162,11 @@ class _Walk:
             return self.mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
             return [self.value(item, (*path, i), depth=depth + 1) for i, item in enumerate(node.value)]
-        return self.scalar(node, line)
+        value, fault = self.scalar(node)
+        if fault:
+            self.refused[path] = Fault(line, fault)
+            self.faults.append(self.refused[path])
+        return value
 
     def mapping(self, node: yaml.MappingNode, path: Way, depth: int) -> dict[str, Any]:
         merged: dict[str, Any] = {}
@@ -189,32 +205,29 @@ class _Walk:
             if isinstance(value, dict):
                 merged = {**value, **merged}
             else:
+                self.refused.pop(path, None)  # the rest of the mapping was taken
                 self.faults.append(Fault(key_node.start_mark.line + 1, "'<<' merges mappings only."))
         self.marks[path] = here
         return merged
 
-    def scalar(self, node: yaml.Node, line: int) -> Any:
+    def scalar(self, node: yaml.Node) -> tuple[Any, str]:
+        """(the value, what is wrong with it); the value is None where something is."""
         kind = node.tag.removeprefix(_TAG)
         if not isinstance(node, yaml.ScalarNode) or kind not in _SCALARS:
-            self.faults.append(Fault(line, f"values tagged {node.tag!r} are not taken here. Leave the tag out."))
-            return None
+            return None, f"values tagged {node.tag!r} are not taken here. Leave the tag out."
         if kind in ("str", "timestamp", "value"):
             if not _encodable(node.value):
-                self.faults.append(Fault(line, "this text holds half a surrogate pair, which is no character."))
-                return None
-            return node.value
+                return None, "this text holds half a surrogate pair, which is no character."
+            return node.value, ""
         try:
             value = self.loader.construct_object(node, deep=True)
         except (ValueError, KeyError, IndexError, OverflowError):
-            self.faults.append(Fault(line, f"{node.value!r} is not a valid {kind}."))
-            return None
+            return None, f"{node.value!r} is not a valid {kind}."
         if isinstance(value, float) and not math.isfinite(value):
-            self.faults.append(Fault(line, f"{node.value} is not a finite number."))
-            return None
+            return None, f"{node.value} is not a finite number."
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            self.faults.append(Fault(line, "this whole number does not fit 64 bits."))
-            return None
-        return value
+            return None, "this whole number does not fit 64 bits."
+        return value, ""
 
 
 def _encodable(text: str) -> bool:
