@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from zipfile import ZipFile
+from shutil import which
 
 import pytest
 
@@ -35,15 +36,28 @@ CELLS = 5
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of packages that holds what an installer takes from the package's wheel; nothing is downloaded."""
+    """A folder of packages into which an installer put the package's wheel; nothing is downloaded."""
     wheels, site = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
     made = subprocess.run([sys.executable, "-c", build, wheels], cwd=PACKAGE, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     (wheel,) = wheels.glob("*.whl")
-    with ZipFile(wheel) as archive:
-        archive.extractall(site)
+    done = subprocess.run(
+        [*installer(), "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
     return site
+
+
+def installer() -> list[str]:
+    """pip where this environment has it, else uv."""
+    if find_spec("pip"):
+        return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    uv = which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    assert uv, "neither pip nor uv is here to install the package with"
+    return [uv, "pip"]
 
 
 def python(site: Path, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
