@@ -56,7 +56,7 @@ class Phase(_Record):
 
     name: str
     seconds: Seconds
-    host_peak_bytes: Bytes = Field(description="Peak resident memory of the process up to the end of the phase.")
+    host_peak_bytes: Bytes = Field(description="Peak resident memory of the process in the phase (Linux; else so far).")
     device_peak_bytes: Bytes = Field(description="Peak memory allocated on the accelerator in the phase; 0 on the CPU.")
 
 
