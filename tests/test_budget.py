@@ -182,6 +182,7 @@ def test_decimal_shares_are_exact(percent):
     [
         {}, {"ipc": 1, "fraction": 0.1}, {"ipc": 0}, {"ipc": -1}, {"bytes_per_class": 0}, {"bytes_per_class": 1.5},
         {"fraction": 0}, {"fraction": 1.1}, {"ipc": float("inf")}, {"ipc": float("nan")}, {"bytes": 3},
+        {"ipc": True}, {"ipc": "1"}, {"bytes_per_class": True}, {"bytes_per_class": "64"}, {"fraction": True},
     ],
 )  # fmt: skip
 def test_no_other_budget_is_one(bad):

@@ -114,6 +114,7 @@ def test_one_package_seen_twice_is_no_clash(monkeypatch):
         ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
         ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
         ("def f(:", "SyntaxError"),
+        ("import sys\nsys.exit(3)", "SystemExit: 3"),
     ],
 )
 def test_a_plugin_that_cannot_be_imported_is_named_and_the_others_work(acme, installed, body, words):

@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 
 from ddbench.errors import ArtifactError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
-from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 from ddbench_codecs import bits
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.separable import along_extent, dct_matrix

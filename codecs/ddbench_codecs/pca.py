@@ -12,8 +12,8 @@ from torch import Generator, Tensor
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
-from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 from ddbench_codecs.components import principal_components
 from ddbench_codecs.items import dense, one_signal_each
 

@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Ragged, Target
-from ddbench.leaf import Leaf
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.leaf import Leaf
 from ddbench_codecs import images
 from ddbench_codecs.items import one_signal_each, ragged
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ddbench import registry
 from ddbench.augment import families
 from ddbench.data import Data
+from ddbench.evaluate.checkpoint import Checkpoint, Nowhere
 from ddbench.evaluate.schedule import Schedule, schedule_for
 from ddbench.evaluate.scoring import correct
 from ddbench.evaluate.streams import StudentStreams
-from ddbench.evaluate.students import Lesson, Student, train_students
+from ddbench.evaluate.students import Lesson, Student, train_in_parts
 from ddbench.evaluate.together import Together
 from ddbench.evaluate.trainingset import SplitSet, TrainingSet
 from ddbench.result.schema import StudentRun, pack_bits
@@ -31,17 +32,19 @@ def evaluate(
     done: Sequence[StudentRun] = (),
     progress: Callable[[float], None] = lambda fraction: None,
     together: Together = "auto",
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[list[StudentRun]]:
-    """Students of every network and column on a distilled set; yields each group's runs as soon as it is tested.
+    """Students of every network and column on a distilled set; yields runs as soon as their students are tested.
 
     `reference_items` is K·n₀, what the float32 identity codec would hold. Students of the network `own[0]` are trained
-    by `own[1]` instead of the protocol. Columns that would train the same students
-    are trained once and yielded together. Groups that are whole in `done` are not trained again.
+    by `own[1]` instead of the protocol. Columns that would train the same students are trained once and yielded
+    together, and so are students who are trained together. Students in `done` are not trained again; one that was in
+    training goes on from the checkpoint, which is dropped when the next run is asked for.
 
     Raises: SpecError where a network or the augmentation does not take the set's shape.
     """
     return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed, own).run(
-        device, done, progress, together
+        device, done, progress, together, checkpoint or Nowhere()
     )
 
 
@@ -54,15 +57,18 @@ def evaluate_full(
     done: Sequence[StudentRun] = (),
     progress: Callable[[float], None] = lambda fraction: None,
     together: Together = "auto",
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[list[StudentRun]]:
     """The ceiling: students on the whole training set by the protocol's `full` recipe (default: its own), E passes.
+
+    Yields runs, and resumes, as `evaluate` does.
 
     Raises: SpecError where a network or the augmentation does not take the signals.
     """
     train = SplitSet(data.train, data.card.signal)
     training = protocol.full or protocol
     return _groups(train, data, protocol, training, ("equal_epochs",), len(train), seed).run(
-        device, done, progress, together
+        device, done, progress, together, checkpoint or Nowhere()
     )
 
 
@@ -86,45 +92,63 @@ class _Evaluation:
     groups: tuple[_Group, ...]
 
     def run(
-        self, device: str, done: Sequence[StudentRun], progress: Callable[[float], None], together: Together
+        self,
+        device: str,
+        done: Sequence[StudentRun],
+        progress: Callable[[float], None],
+        together: Together,
+        checkpoint: Checkpoint,
     ) -> Iterator[list[StudentRun]]:
         have = {(run.network, run.column, run.student) for run in done}
         train = self.train.to(device)
         work = [g.schedule.samples(g.schedule.steps) for g in self.groups]
         behind = 0
         for group, size in zip(self.groups, work):
+            columns: dict[int, list[Column]] = {
+                s: [c for c in group.columns if (group.label, c, s) not in have] for s in range(self.students)
+            }
+            missing = [s for s in columns if columns[s]]
+            start, left = behind + size * (1 - len(missing) / self.students), size * len(missing) / self.students
 
-            def share(fraction: float, behind: int = behind, size: int = size) -> None:
-                progress((behind + fraction * size) / sum(work))
+            def share(fraction: float, start: float = start, left: float = left) -> None:
+                progress((start + fraction * left) / sum(work))
 
-            missing: list[Column] = [
-                c for c in group.columns if not all((group.label, c, s) in have for s in range(self.students))
-            ]
             if missing:
-                yield self._records(group, missing, self._train(train, group, device, together, share), device)
+                for trained in self._train(train, group, missing, device, together, share, checkpoint):
+                    yield self._records(group, columns, trained, device)
+                    checkpoint.drop()
             behind += size
             progress(behind / sum(work))
 
     def _train(
-        self, train: TrainingSet, group: _Group, device: str, together: Together, progress: Callable[[float], None]
-    ) -> list[Student]:
+        self,
+        train: TrainingSet,
+        group: _Group,
+        students: Sequence[int],
+        device: str,
+        together: Together,
+        progress: Callable[[float], None],
+        checkpoint: Checkpoint,
+    ) -> Iterator[dict[int, Student]]:
         card = self.data.card
         streams = StudentStreams(card.name, card.revision, self.seed, group.choice.name)
         lesson = Lesson(train, group.training, group.schedule, streams, _strategy(self.data, group.training))
-        return train_students(
+        return train_in_parts(
             registry.build("network", group.choice.name, group.choice.args),
             card.n_classes,
             lesson,
-            range(self.students),
+            students,
+            company=self.students,
             device=device,
             together=together,
             progress=progress,
+            checkpoint=checkpoint,
         )
 
     def _records(
-        self, group: _Group, columns: Sequence[Column], students: Sequence[Student], device: str
+        self, group: _Group, columns: Mapping[int, Sequence[Column]], students: Mapping[int, Student], device: str
     ) -> list[StudentRun]:
-        right = correct([s.model for s in students], self.data.held_out, self.data.card.signal, device=device)
+        right = correct([s.model for s in students.values()], self.data.held_out, self.data.card.signal, device=device)
         return [
             StudentRun(
                 column=column,
@@ -137,8 +161,9 @@ class _Evaluation:
                 samples_seen=group.schedule.samples(student.steps),
                 train_loss=student.train_loss,
             )
-            for column in columns
-            for index, (student, row) in enumerate(zip(students, right))
+            for column in group.columns
+            for (index, student), row in zip(students.items(), right)
+            if column in columns[index]
         ]
 
 

@@ -9,12 +9,12 @@ from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import DdbenchError
 from ddbench.planning.facts import card_of, full_args, version
-from ddbench.planning.mandatory import NAMES
 from ddbench.planning.named import choice_faults, plugin_faults
 from ddbench.planning.pairs import PairFault, faults_of
 from ddbench.registry import Kind
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Versions
 from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
+from ddbench.spec.mandatory import NAMES
 from ddbench.spec.mistakes import no_protocol
 from ddbench.spec.suite import AXES, PLUGIN_AXES, Block, Suite
 from ddbench.spec.yaml import Fault, Way
@@ -63,8 +63,8 @@ class _Expansion:
         for combination in combinations(block, lambda axis, entry, at: self.complete(_kind(axis), entry, here + at)):
             self.add(block, here, combination, protocol, network)
             made += 1
-        entries = [(axis, entry) for axis in PLUGIN_AXES for entry in getattr(block, AXES[axis])]
-        if not made and all(self.complete(axis, entry, here) for axis, entry in entries):
+        valid = [self.complete(axis, entry, here) for axis in PLUGIN_AXES for entry in getattr(block, AXES[axis])]
+        if not made and None not in valid:
             self.fault((*here, "exclude"), "the rules leave no cell of this block. Take one back, or drop the block.")
 
     def add(self, block: Block, here: Way, c: Combination, protocol: EvaluationProtocol, network: Choice) -> None:

@@ -106,7 +106,8 @@ def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
 
     shape = parts.card.signal.shape if cell.space == "signal" else _code_shape(parts)
     if isinstance(parts.method, Matcher) and shape is not None:
-        if refusal := _refused(cell, cell.network, shape, parts.card.n_classes, "match network"):
+        refusal = _refused(cell, cell.network, shape, parts.card.n_classes, "match network")
+        if refusal:
             yield PairFault("network", refusal if cell.space == "signal" else f"{cell.codec}: {refusal}")
     yield from _students(cell, parts.card.signal.shape, parts.card.n_classes)
 

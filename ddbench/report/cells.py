@@ -18,6 +18,8 @@ from ddbench.stats import CONFIDENCE
 
 SEVERAL = "†"
 """Marks rows of which some seeds failed."""
+RAN_OUT = "‡"
+"""Marks rows that hold fewer items than the budget does, because a class has no more."""
 NOTHING = "–"
 
 
@@ -75,7 +77,7 @@ def _line(table: Table, row: Row) -> list[str]:
     method = method_label(cell, table.differing(row))
     if table.has_several_match_networks and not row.is_ceiling:
         method += f" via {cell.network}"
-    line = [budget_label(cell), codec, method, span(row.items)]
+    line = [budget_label(cell), codec, method, span(row.items) + (RAN_OUT if row.ran_out else "")]
     if _shows_signals(table):
         line.append(span(row.signals))
     line.append(_bytes(row))

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from ddbench.canonical import canonical
 from ddbench.spec.cell import Cell, EvaluationProtocol, Training
-
-
-def codec_label(cell: Cell) -> str:
-    """The codec with all its arguments, and the storage type where it is not float32."""
-    storage = "" if cell.storage == "float32" else cell.storage
-    return " ".join(p for p in (cell.codec.name, arguments(cell.codec.args), storage) if p)
+from ddbench.spec.labels import arguments as arguments
+from ddbench.spec.labels import codec_label as codec_label
 
 
 def method_label(cell: Cell, differing: Iterable[str] = ()) -> str:
@@ -23,17 +17,6 @@ def method_label(cell: Cell, differing: Iterable[str] = ()) -> str:
     space = "(code)" if cell.space == "code" else ""
     args = {n: cell.method.args[n] for n in differing if n in cell.method.args}
     return " ".join(p for p in (cell.method.name, space, arguments(args)) if p)
-
-
-def arguments(args: dict[str, Any]) -> str:
-    """`factor=2 keep=0.125`; arguments that are null are not there."""
-    return " ".join(f"{name}={_value(value)}" for name, value in sorted(args.items()) if value is not None)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return value if isinstance(value, str) else canonical(value)
 
 
 def budget_label(cell: Cell) -> str:

@@ -38,6 +38,7 @@ def record(table: Table, row: Row) -> dict[str, Any]:
         "versions": cell.versions.model_dump(mode="json"),
         "items_per_class": _range(row.items),
         "signals_per_class": _range(row.signals),
+        "ran_out_of_items": row.ran_out,
         "classes": row.classes,
         "used_bytes": row.used_bytes,
         "allowed_bytes": row.allowed_bytes,

@@ -23,6 +23,9 @@ Score = tuple[Column, str]
 UNSEEN = "unseen"
 """Stands for all student networks that are not the row's match network, each with the same weight."""
 
+RAN_OUT = "rarest class has signals for"
+"""What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,8 +51,16 @@ class Row:
 
     @property
     def is_learned(self) -> bool:
-        """Every matcher has `iterations`, and a cell spells all arguments out; so no plug-in need be imported."""
-        return "iterations" in self.cell.method.args
+        """Whether a matching loss moved the items: every update records one, and nothing else does.
+
+        A matcher with no updates is not: its row holds the items that `random` picks.
+        """
+        return any(r.losses for r in self.ok)
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the budget holds more items than the rarest class has."""
+        return any(RAN_OUT in note for r in self.ok for note in r.notes)
 
     def accuracy(self, score: Score) -> Interval | None:
         """Mean and interval over distillation seeds; None where no student was scored so."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ddbench.errors import ArtifactError
-from ddbench.report.cells import SEVERAL, body, header, headings
+from ddbench.report.cells import RAN_OUT, SEVERAL, body, header, headings
 from ddbench.report.mandatory import absent
 from ddbench.report.records import record
 from ddbench.report.rows import Table, tables
@@ -110,6 +110,8 @@ def _notes(table: Table) -> list[str]:
     if over:
         most = max(row.over_bytes / (row.allowed_bytes or 1) for row in over)
         notes.append(f"! over the cap by side information alone, by at most {100 * most:.1f} % (2 % are allowed).")
+    if any(row.ran_out for row in table.rows):
+        notes.append(f"{RAN_OUT} the budget holds more items than the rarest class has; other rows may hold more.")
     return notes + absent(table)
 
 

@@ -28,6 +28,7 @@ from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
 from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
 from ddbench.run.phases import Record
+from ddbench.run.student_checkpoint import StudentCheckpoint
 from ddbench.spec.cell import Cell, Choice, Training
 from ddbench.store import cached
 
@@ -75,7 +76,8 @@ def produce(
     method: Method = registry.build("method", cell.method.name, cell.method.args)
     if isinstance(method, Ceiling):
         storage = ceiling_storage(data)
-        runs = students(cell, folder, record, partial(evaluate_full, data, cell.protocol), device, report)
+        score = partial(evaluate_full, data, cell.protocol)
+        runs = students(cell, folder, record, score, device, checkpoint_s, report)
         return Outcome(storage, runs, None, (), tuple(record.notes))
 
     assert cell.budget is not None
@@ -98,7 +100,7 @@ def produce(
     reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
     own = own_recipe(cell, method, stored, record)
     score = partial(evaluate, TensorSet(x, y), data, cell.protocol, reference_items=reference, own=own)
-    runs = students(cell, folder, record, score, device, report)
+    runs = students(cell, folder, record, score, device, checkpoint_s, report)
     return Outcome(storage, runs, kept, losses, tuple(record.notes))
 
 
@@ -127,6 +129,8 @@ def left_behind(folder: Path, record: Record) -> DistilledSet | None:
         return artifact.load(folder)
     except ArtifactError as error:
         record.note(f"A damaged set was made anew: {error}")
+        for of_the_old in ("students.json", "student.safetensors"):
+            (folder / of_the_old).unlink(missing_ok=True)
         return None
 
 
@@ -209,6 +213,7 @@ def learn_with_checkpoints(
         report("distil", progress.step / total)
         if time.monotonic() - saved >= checkpoint_s:
             write_checkpoint(path, progress, key, before_s + time.monotonic() - started)
+            record.save()
             saved = time.monotonic()
 
     with record.phase("distil", before_s):
@@ -280,9 +285,13 @@ def students(
     record: Record,
     score: Callable[..., Iterator[list[StudentRun]]],
     device: torch.device,
+    checkpoint_s: float,
     report: Report,
 ) -> tuple[StudentRun, ...]:
-    """Trains and tests the students; groups that an interrupted run had finished are kept."""
+    """Trains and tests the students; those that an interrupted run had finished are kept.
+
+    At most `checkpoint_s` seconds of a student's training are lost to a kill.
+    """
     path = folder / "students.json"
     done: list[StudentRun] = []
     if path.exists():
@@ -290,10 +299,13 @@ def students(
             done = _RUNS.validate_python(read_json(path))
         except (ArtifactError, ValidationError):
             record.note("The scores of an interrupted run were unreadable; its students were trained again.")
+    checkpoint = StudentCheckpoint(folder / "student.safetensors", cell.key, checkpoint_s, record)
     with record.phase("evaluate"):
         told = partial(report, "evaluate")
-        for runs in score(seed=cell.seed, device=str(device), done=tuple(done), progress=told):
+        for runs in score(seed=cell.seed, device=str(device), done=tuple(done), progress=told, checkpoint=checkpoint):
             done.extend(runs)
             write_atomic(path, json.dumps([r.model_dump(mode="json") for r in done]))
+            record.save()
+    checkpoint.drop()
     order = {c: i for i, c in enumerate(cell.protocol.columns)}
     return tuple(sorted(done, key=lambda r: (order.get(r.column, 9), r.network, r.student)))

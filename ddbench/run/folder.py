@@ -2,7 +2,7 @@
 
 run/  suite.yaml  suite.json
       cells/<first 16 of the key>/  cell.json  log.txt  checkpoint.safetensors  distilled.{safetensors,json}
-                                    students.json  record.json  result.json  lock
+                                    student.safetensors  students.json  record.json  result.json  lock
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class RunFolder:
             return
         if result is not None and result.status == "diverged":
             (where / "distilled.json").unlink(missing_ok=True)
-        for name in ("result.json", "students.json", "record.json"):
+        for name in ("result.json", "students.json", "student.safetensors", "record.json"):
             (where / name).unlink(missing_ok=True)
 
     def set_aside(self, key: str) -> None:

@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Record:
         self.notes: list[str] = []
         self.current = "start"
         self.started = time.monotonic()
+        self._spent: Callable[[], Phase] | None = None
         if path.exists():
             self._read()
 
@@ -43,6 +44,9 @@ class Record:
             self.notes = ["The record of an earlier, interrupted run was unreadable: its seconds are not counted."]
 
     def save(self) -> None:
+        """Stores the record, with the phase that is under way as far as it is."""
+        if self._spent:
+            self.phases[self.current] = self._spent()
         phases = [p.model_dump() for p in self.phases.values()]
         write_atomic(self.path, json.dumps({"phases": phases, "losses": self.losses, "notes": self.notes}))
 
@@ -51,26 +55,33 @@ class Record:
             self.notes.append(text)
 
     @contextmanager
-    def phase(self, name: str, before_s: float = 0.0) -> Iterator[None]:
-        """Times a phase; `before_s` are seconds spent on it by a run that was interrupted."""
+    def phase(self, name: str, before_s: float | None = None) -> Iterator[None]:
+        """Times a phase on top of what an interrupted run spent on it: `before_s` seconds, or what the record knows."""
         self.current = name
+        known = self.phases.get(name, Phase(name=name, seconds=0.0, host_peak_bytes=0, device_peak_bytes=0))
+        earlier_s = known.seconds if before_s is None else before_s
         on_gpu = self.device.type == "cuda"
         reset_peak_memory()
         if on_gpu:
             torch.cuda.reset_peak_memory_stats(self.device)
         start = time.monotonic()
+
+        def spent() -> Phase:
+            device_peak = torch.cuda.max_memory_allocated(self.device) if on_gpu else 0
+            return Phase(
+                name=name,
+                seconds=round(earlier_s + time.monotonic() - start, 3),
+                host_peak_bytes=max(known.host_peak_bytes, peak_memory_bytes()),
+                device_peak_bytes=max(known.device_peak_bytes, device_peak),
+            )
+
+        self._spent = spent
         try:
             yield
         finally:
             if on_gpu:
                 torch.cuda.synchronize(self.device)
-            known = self.phases[name].seconds if name in self.phases else 0.0
-            self.phases[name] = Phase(
-                name=name,
-                seconds=round(known + before_s + time.monotonic() - start, 3),
-                host_peak_bytes=peak_memory_bytes(),
-                device_peak_bytes=torch.cuda.max_memory_allocated(self.device) if on_gpu else 0,
-            )
+            self.phases[name], self._spent = spent(), None
         self.save()
 
 

@@ -113,7 +113,7 @@ def _run(
         error=error,
     )
     write_result(where / "result.json", result)
-    for scrap in ("record.json", "students.json"):
+    for scrap in ("record.json", "students.json", "student.safetensors"):
         (where / scrap).unlink(missing_ok=True)
     text = error.message if error else f"{time.monotonic() - record.started:.1f} s"
     log(f"{status}: {text}")

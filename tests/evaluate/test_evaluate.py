@@ -56,17 +56,18 @@ def small_set(data, n=9):
 
 def test_records_of_every_network_column_and_student(data):
     seen = []
-    groups = list(evaluate(small_set(data), data, protocol(), reference_items=6, seed=0, progress=seen.append))
-    assert [(g[0].network, g[0].column) for g in groups] == [
-        (network, column) for network in ("auto", "mlp") for column in ("equal_steps", "equal_epochs")
+    parts = list(evaluate(small_set(data), data, protocol(), reference_items=6, seed=0, progress=seen.append))
+    assert [[(r.network, r.column, r.student) for r in part] for part in parts] == [
+        [(network, column, student)]
+        for network in ("auto", "mlp")
+        for column in ("equal_steps", "equal_epochs")
+        for student in range(2)
     ]
-    for group in groups:
-        assert [r.student for r in group] == [0, 1]
-        for run in group:
-            bits = unpack_bits(run.correct, 31)
-            assert run.accuracy == sum(bits) / 31
-            steps = {"equal_steps": (12, 48), "equal_epochs": (18, 54)}[run.column]
-            assert (run.steps, run.samples_seen) == steps
+    for (run,) in parts:
+        bits = unpack_bits(run.correct, 31)
+        assert run.accuracy == sum(bits) / 31
+        steps = {"equal_steps": (12, 48), "equal_epochs": (18, 54)}[run.column]
+        assert (run.steps, run.samples_seen) == steps
     assert seen == sorted(seen)
     assert seen[-1] == 1
 
@@ -85,12 +86,18 @@ def test_what_can_be_learned_is_learned_and_repeats(data):
 def test_equal_columns_are_trained_once(data, monkeypatch):
     import ddbench.evaluate.evaluation as module
 
-    calls, train = [], module.train_students
-    monkeypatch.setattr(module, "train_students", lambda *a, **k: calls.append(1) or train(*a, **k))
-    (group,) = evaluate(small_set(data, 8), data, protocol(networks=(Choice(name="mlp"),)), reference_items=8, seed=0)
+    calls, train = [], module.train_in_parts
+    monkeypatch.setattr(module, "train_in_parts", lambda *a, **k: calls.append(1) or train(*a, **k))
+    mlp = protocol(networks=(Choice(name="mlp"),))
+    first, second = evaluate(small_set(data, 8), data, mlp, reference_items=8, seed=0)
     assert len(calls) == 1
-    assert [(r.column, r.student) for r in group] == [(c, s) for c in ("equal_steps", "equal_epochs") for s in range(2)]
-    assert group[0].model_dump(exclude={"column"}) == group[2].model_dump(exclude={"column"})
+    for student, runs in enumerate((first, second)):
+        assert [(r.column, r.student) for r in runs] == [("equal_steps", student), ("equal_epochs", student)]
+        assert runs[0].model_dump(exclude={"column"}) == runs[1].model_dump(exclude={"column"})
+    (together,) = evaluate(small_set(data, 8), data, mlp, reference_items=8, seed=0, together=True)
+    assert [(r.column, r.student) for r in together] == [
+        (c, s) for c in ("equal_steps", "equal_epochs") for s in range(2)
+    ]
 
 
 def test_what_is_done_is_not_done_again(data):
@@ -98,15 +105,18 @@ def test_what_is_done_is_not_done_again(data):
     for cut in range(len(whole) + 1):
         done = [r for g in whole[:cut] for r in g]
         assert list(evaluate(small_set(data), data, protocol(), reference_items=6, seed=0, done=done)) == whole[cut:]
-    half = whole[0][:1]  # a group of which one student is missing is trained whole
-    assert list(evaluate(small_set(data), data, protocol(), reference_items=6, seed=0, done=half)) == whole
+    for lost in range(len(whole)):
+        done = [r for i, g in enumerate(whole) for r in g if i != lost]
+        again = list(evaluate(small_set(data), data, protocol(), reference_items=6, seed=0, done=done))
+        assert again == [whole[lost]]
 
 
 def test_the_ceiling_trains_on_everything_by_its_own_recipe(data):
     recipe = protocol(full=Training(epochs=2, batch=5, lr=0.05), networks=(Choice(name="mlp"),))
-    (group,) = evaluate_full(data, recipe, seed=0)
-    assert {(r.column, r.steps, r.samples_seen) for r in group} == {("equal_epochs", 10, 48)}
-    (default,) = evaluate_full(data, protocol(networks=(Choice(name="mlp"),)), seed=0)
+    runs = [r for part in evaluate_full(data, recipe, seed=0) for r in part]
+    assert {(r.column, r.steps, r.samples_seen) for r in runs} == {("equal_epochs", 10, 48)}
+    assert [r.student for r in runs] == [0, 1]
+    default = next(evaluate_full(data, protocol(networks=(Choice(name="mlp"),)), seed=0))
     assert default[0].steps == 36
 
 

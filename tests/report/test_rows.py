@@ -123,12 +123,37 @@ def test_absent_mandatory_rows_are_named() -> None:
         (table,) = tables(fewer)
         lines = absent(table)
         assert [line.split(":")[0] for line in lines] == ["1 ipc", "10 ipc"]
-        assert all(line.endswith(f": {said}") for line in lines)
+        assert all(line.endswith(f": {said} for seed 0, 1, 2") for line in lines)
+        assert all(("where the codec takes these data" in line) == (codec == "jpeg") for line in lines)
     (table,) = tables([r for r in quickstart_like() if r.cell.codec.name != "downsample"])
-    assert all(line.endswith(": downsample") for line in absent(table))
+    assert all(line.endswith("takes these data: row with downsample for seed 0, 1, 2") for line in absent(table))
+
+
+def test_mandatory_rows_cover_the_seeds_of_the_learned_rows() -> None:
+    def results(gone: tuple[str, str], seed: int) -> list[Result]:
+        return [
+            r
+            for r in quickstart_like()
+            if (r.cell.codec.name, r.cell.method.name) != gone or r.cell.seed != seed or str(r.cell.budget) != "1 ipc"
+        ]
+
+    (table,) = tables(results(("jpeg", "random"), 1))
+    assert absent(table) == ["1 ipc: absent mandatory rows: random × jpeg for seed 1"]
+    (table,) = tables(results(("dct", "random"), 2))
+    assert absent(table) == ["1 ipc: absent mandatory rows: random × dct for seed 2"]
+    (table,) = tables(results(("dct", "dm"), 2))
+    assert absent(table) == []
+
+
+def test_learned_is_what_a_matching_loss_moved() -> None:
+    unmoved = made_up_result(made_up_cell(method="dm", method_args={"iterations": 0})).model_copy(update={"losses": ()})
+    assert not one_row([unmoved]).is_learned
+    assert not one_row([made_up_result(made_up_cell(method="herding", method_args={"iterations": 9}))]).is_learned
+    assert one_row([made_up_result(made_up_cell(method="dm"))]).is_learned
+    assert absent(tables([unmoved])[0]) == []
 
 
 def test_a_failed_mandatory_row_is_absent_and_selectors_ask_for_none() -> None:
     results = [made_up_result(r.cell, status="failed") if r.cell.codec.name == "jpeg" else r for r in quickstart_like()]
-    assert all(line.endswith(": random × jpeg") for line in absent(tables(results)[0]))
+    assert all(line.endswith(": random × jpeg for seed 0, 1, 2") for line in absent(tables(results)[0]))
     assert absent(tables([made_up_result(made_up_cell(method="herding"))])[0]) == []

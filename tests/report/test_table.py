@@ -8,9 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from made_up_results import made_up_cell, made_up_folder, made_up_result, quickstart_like
+from small_cells import small_cell
 
+from ddbench import registry
+from ddbench.budget import Budget
+from ddbench.data import load
+from ddbench.distill.build import Workshop, pick
 from ddbench.errors import ArtifactError
+from ddbench.interfaces.codec import Target
 from ddbench.report.labels import count, percent, span
 from ddbench.report.table import FORMATS, Collection, collect, failures, render
 from ddbench.spec.cell import EvaluationProtocol
@@ -62,6 +69,31 @@ def test_failures_are_counted_and_listed() -> None:
     assert lines_of(text, "unreadable: x/result.json is empty.")
     assert len(failures(found)) == 2
     assert "absent" not in text
+
+
+def test_rows_whose_classes_ran_out_are_marked() -> None:
+    short = made_up_result(made_up_cell("downsample"), items=7).model_copy(update={"notes": notes_of_a_full_class()})
+    results = (short, made_up_result(made_up_cell(), items=9), made_up_result(made_up_cell("dct"), items=8))
+    text = render(Collection(results))
+    assert lines_of(text, "downsample", " 7‡ ")
+    assert lines_of(text, "‡ the budget holds more items than the rarest class has")
+    assert len(lines_of(text, "‡")) == 2
+    assert "‡" not in render(Collection(results[1:]))
+    rows = json.loads(render(Collection(results), "json"))["tables"][0]["rows"]
+    assert {r["codec"]: r["ran_out_of_items"] for r in rows} == {"downsample": True, "identity": False, "dct": False}
+
+
+def notes_of_a_full_class() -> tuple[str, ...]:
+    """What the framework itself notes of a selector that took every item of a class."""
+    cell = small_cell(method="random", ipc=200)
+    data = load(registry.build("dataset", "digits"))
+    cap = Budget(ipc=200).cap_bytes(data.card.signal.shape, data.card.n_classes, 0)
+    target = Target(data.card.signal, data.card.n_classes, cap)
+    network = registry.build("network", "auto", {"width": 8})
+    shop = Workshop(cell, data, registry.build("codec", "identity", {}, target), network, cap, torch.device("cpu"), {})
+    notes = pick(shop, registry.build("method", "random")).notes
+    assert notes
+    return notes
 
 
 def test_networks_make_columns() -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from small_cells import outcome, small_cell, small_folder
 
 from ddbench.engines.inline import Inline
+from ddbench.errors import ArtifactError
+from ddbench.evaluate import evaluation
+from ddbench.evaluate.checkpoint import Holder
 from ddbench.interfaces.engine import Event, Job
 from ddbench.result.schema import Result
 from ddbench.run.folder import RunFolder
+from ddbench.sealed import read_sealed
 
 
 def start(folder: RunFolder, checkpoint_s: float = 0.0) -> subprocess.Popen[str]:
@@ -50,32 +56,69 @@ def kill_when(worker: subprocess.Popen[str], phase: str, at_least: float) -> flo
 
 def finish(folder: RunFolder) -> list[Event]:
     events: list[Event] = []
-    Inline().run(Job(folder.path, folder.keys(), device="cpu", checkpoint_s=0.0), events.append)
+    Inline().run(Job(folder.path, folder.keys(), device="cpu"), events.append)
     return events
 
 
-def test_a_run_killed_between_students_keeps_those_it_had(tmp_path: Path):
+def kill_in_second_student(folder: RunFolder, key: str) -> list[dict[str, object]]:
+    """Kills a worker when one student is recorded and the next one has a checkpoint; gives the recorded runs."""
+    where, first = folder.cell_dir(key), ""
+    worker = start(folder)
+    while worker.poll() is None:
+        recorded = (where / "students.json").exists()
+        with contextlib.suppress(ArtifactError):
+            found = read_sealed(where / "student.safetensors", key)
+            if found and not recorded:
+                first = found[1]["of"]
+            elif found and found[1]["of"] != first:
+                break
+        time.sleep(0.001)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert worker.stdin
+    assert worker.stdout
+    worker.stdin.close()
+    worker.stdout.close()
+    assert not (where / "result.json").exists(), "the worker was done before it could be killed"
+    return json.loads((where / "students.json").read_text())
+
+
+def test_a_run_killed_within_a_student_goes_on_within_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cell = small_cell("downsample", "random", epochs=60)
     whole = small_folder(tmp_path / "whole", [cell])
     finish(whole)
     broken = small_folder(tmp_path / "broken", [cell])
     where = broken.cell_dir(cell.key)
-    events = start(broken)
-    assert events.stdout is not None
-    for line in events.stdout:
-        if (where / "students.json").exists() or Event(**json.loads(line)).kind == "finished":
-            break
-    os.kill(events.pid, signal.SIGKILL)
-    events.wait()
-    if not (where / "result.json").exists():
-        kept = json.loads((where / "students.json").read_text())
-        finish(broken)
-        final = json.loads((where / "result.json").read_text())["runs"]
-        assert all(run in final for run in kept)
+    kept = kill_in_second_student(broken, cell.key)
+    seconds_before = {p["name"]: p["seconds"] for p in json.loads((where / "record.json").read_text())["phases"]}
+    assert seconds_before["evaluate"] > 0
+
+    asked: list[list[int]] = []
+    begun: list[int] = []
+    train, put_back = evaluation.train_in_parts, Holder.put_back
+
+    def spy(network, n_classes, lesson, indices, **options):
+        asked.append(list(indices))
+        return train(network, n_classes, lesson, indices, **options)
+
+    def spy_on_state(holder, state):
+        begun.append(put_back(holder, state))
+        return begun[-1]
+
+    monkeypatch.setattr(evaluation, "train_in_parts", spy)
+    monkeypatch.setattr(Holder, "put_back", spy_on_state)
+    finish(broken)
+    assert len({(r["column"], r["student"]) for r in kept}) == len(kept)
+    assert 0 < len(kept) < 4
+    assert sum(len(students) for students in asked) == 4 - len(kept), "a recorded student was trained again"
+    assert begun[0] > 0, "the student that was in training started over"
+    assert begun[1:] == [0] * (len(begun) - 1)
+    assert not (where / "student.safetensors").exists()
     one, other = whole.result(cell.key), broken.result(cell.key)
     assert one is not None
     assert other is not None
     assert outcome(one) == outcome(other)
+    assert {p.name: p.seconds for p in other.phases}["evaluate"] > seconds_before["evaluate"]
 
 
 @pytest.fixture(scope="module")

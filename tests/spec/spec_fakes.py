@@ -88,6 +88,11 @@ class Stiff(_Codec):
 class Bytes(_Codec):
     differentiable = False
 
+    def __init__(self, config, target) -> None:
+        super().__init__(config, target)
+        if len(target.signal.shape) != 3:
+            raise SpecError(f"The codec 'jpeg' takes pictures, not shape {target.signal.shape}.")
+
     def leaves(self):
         return (Leaf("z", "item", None, "uint8", learned=False),)
 

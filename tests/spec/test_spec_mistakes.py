@@ -69,6 +69,14 @@ def test_the_good_suite_is_good(mistakes):
         ("protocols:\n  a:\n    columns: equal_step" + GOOD, 5, ["'columns'", "Did you mean 'equal_steps'"]),
         ("protocol: quick" + GOOD, 3, ["no protocol 'quick'", "Define it"]),
         ("version: 0" + GOOD, 3, ["'version'"]),
+        (changed("{ipc: 1}", "{ipc: true}"), 8, ["'ipc': input should be a number, got True"]),
+        (changed("{ipc: 1}", "{ipc: '1'}"), 8, ["'ipc': input should be a number, got '1'"]),
+        (changed("{ipc: 1}", "{bytes_per_class: '64'}"), 8, ["input should be a number, got '64'"]),
+        ("protocol:\n  epochs: true" + GOOD, 4, ["'epochs': input should be a number, got True"]),
+        ("protocol:\n  full:\n    lr: '0.1'" + GOOD, 5, ["'lr': input should be a number, got '0.1'"]),
+        ("protocol:\n  columns: [equal_epochs, equal_epochs]" + GOOD, 4, ["'columns': equal_epochs given twice"]),
+        ("protocol:\n  networks: [auto, maps, auto]" + GOOD, 4, ["'networks': auto given twice"]),
+        ("protocol:\n  networks:\n  - auto\n  - auto: {width: 8}" + GOOD, 6, ["'auto' is given twice with the same"]),
         # plug-ins
         (changed("pictures", "pictres"), 5, ["no dataset called 'pictres'", "'pictures'"]),
         (changed("[identity]", "[identity, hlf]"), 6, ["no codec called 'hlf'", "'half'"]),
@@ -76,16 +84,24 @@ def test_the_good_suite_is_good(mistakes):
         (changed("{lr: 2.0}", "{lr: -2.0}"), 7, ["argument 'lr'", "greater than 0", "got -2.0"]),
         (changed("[random, {learn: {lr: 2.0}}]", "\n    - name: learn\n      args:\n        lr: x"), 10, ["got 'x'"]),
         (changed("[random, {learn: {lr: 2.0}}]", "\n      learn:\n        lr: x"), 9, ["'lr'", "got 'x'"]),
+        (changed("{lr: 2.0}", "{lr: true}"), 7, ["argument 'lr': Input should be a number, got True"]),
+        (changed("{lr: 2.0}", "{iterations: '5'}"), 7, ["argument 'iterations': Input should be a number, got '5'"]),
         (more("network: aut"), 9, ["no network called 'aut'"]),
         ("protocol:\n  networks:\n  - auto: {width: 0}" + GOOD, 5, ["network 'auto'", "'width'"]),
         (more("exclude: [{method: {learn: {rl: 1}}}]"), 9, ["unknown argument 'rl'"]),
         (more("include: [{codec: hlf}]"), 9, ["no codec called 'hlf'"]),
         (more("settings:\n    - method_args: {lr: -1}\n      when: {method: learn}"), 10, ["'lr'"]),
-        # pairs and budgets: the line of the block, and of the budget
-        (changed("[identity]", "[identity, stiff]"), 5, ["stiff × learn", "gradient", "codec: stiff, method: learn}]"]),
-        (changed("[identity]", "[masked]\n    spaces: [code, signal]"), 5, ["masked in code space", "no code"]),
+        # pairs and budgets: the line of the entry that does not fit
+        (changed("[identity]", "[identity, stiff]"), 6, ["stiff × learn", "gradient", "codec: stiff, method: learn}]"]),
+        (changed("[identity]", "[masked]\n    spaces: [code, signal]"), 6, ["masked in code space", "no code"]),
         (changed("{ipc: 1}", "\n    - {ipc: 1}\n    - {bytes_per_class: 10}"), 10, ["no item", "64 bytes a class"]),
-        (changed("pictures", "rows").replace("identity", "half"), 5, ["not shape (5,)", "dataset: rows, codec: half}"]),
+        (changed("pictures", "rows").replace("identity", "half"), 6, ["not shape (5,)", "dataset: rows, codec: half}"]),
+        (changed("[identity]", "\n    - identity\n    - stiff"), 8, ["stiff × learn"]),
+        (changed("[random, {learn: {lr: 2.0}}]", "\n    - random\n    - pixel\n    spaces: code"), 9, ["pixel in"]),
+        (more("include:\n    - seed: 9\n    - {codec: stiff, method: learn}"), 11, ["stiff × learn"]),
+        (changed("pictures", "rows") + "    network: maps", 9, ["match network 'maps' does not take"]),
+        ("protocol:\n  networks: [auto,\n    maps]" + changed("pictures", "rows"), 5, ["student 'maps' does not"]),
+        ("protocol: q\nprotocols:\n  q:\n    networks: maps" + changed("pictures", "rows"), 6, ["student 'maps'"]),
         (changed("    budgets: {ipc: 1}\n", ""), 5, ["no budgets", "'random' needs"]),
         (changed("    codecs: [identity]\n", ""), 5, ["no codecs"]),
         (changed("{ipc: 1}", "{ipc: 1.0e+308}"), 8, ["too large"]),
@@ -96,6 +112,56 @@ def test_one_mistake(mistakes, text, line, words):
     at = [row for row in found if row.startswith(f"s.yaml:{line}: ")]
     assert at, found
     assert any(all(word in row for word in words) for row in at), at
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (changed("{ipc: 1}", "{ipc: .inf}"), 8, ".inf is not a finite number"),
+        (changed("{ipc: 1}", "{ipc: .inf}").replace("  - d", "    d"), 8, ".inf is not a finite number"),
+        (changed("{ipc: 1}", "[{ipc: 99999999999999999999}]"), 8, "does not fit 64 bits"),
+        (changed("{ipc: 1}", ".nan"), 8, "finite"),
+        (changed("{lr: 2.0}", "{lr: .nan}"), 7, "finite"),
+        (changed("{learn: {lr: 2.0}}", "{learn: .nan}"), 7, "finite"),
+        (changed("[identity]", "!!python/name:os.system x"), 6, "tagged"),
+        (changed("[identity]", "[!!python/name:os.system x, half]"), 6, "tagged"),
+        (more("seeds: [0, .inf]"), 9, "finite"),
+        (more("settings: [{method_args: {lr: .inf}, when: {method: learn}}]"), 9, "finite"),
+        ("protocol: {epochs: .inf}" + GOOD, 3, "finite"),
+        ("protocol: .inf" + GOOD, 3, "finite"),
+        ("protocol: {networks: {auto: {width: .inf}}}" + GOOD, 3, "finite"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_one_mistake(mistakes, text, line, words):
+    (found,) = mistakes(text)
+    assert found.startswith(f"s.yaml:{line}: ")
+    assert words in found
+
+
+@pytest.mark.parametrize("text", ["!!python/object:os.system {}", ".inf", "!!binary aGk="])
+def test_a_whole_file_that_cannot_be_read_is_one_mistake(fakes, text):
+    with pytest.raises(SpecError) as caught:
+        check(parse(text, "s.yaml"))
+    assert "NoneType" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_else_is_wrong_beside_a_refused_value_is_told(mistakes):
+    found = mistakes(changed("{ipc: 1}", "[{ipc: .inf, fraction: -1}, {ipc: 0}]"))
+    assert len(found) == 3
+    assert sum("finite" in row for row in found) == sum("got -1" in row for row in found) == 1
+
+
+@pytest.mark.parametrize("rule", ["{dataset: pictures}", "[{method: random}, {method: learn}]", "{seed: 0}"])
+def test_rules_that_leave_nothing(mistakes, rule):
+    (found,) = mistakes(more(f"exclude: {rule}"))
+    assert found.startswith("s.yaml:9: the rules leave no cell")
+    assert mistakes(more(f"exclude: {rule}\n    include: {{seed: 4}}")) == []
+
+
+def test_a_block_of_unknown_names_is_not_said_to_be_ruled_out(mistakes):
+    (found,) = mistakes(changed("[identity]", "hlf") + "    exclude: {method: learn}\n")
+    assert "no codec called" in found
 
 
 def test_all_mistakes_of_all_kinds_at_once(mistakes):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddbench import registry
 from ddbench.budget import reference_slots
 from ddbench.cost import cost_of
 from ddbench.leaf import Leaf
@@ -122,9 +123,9 @@ grid:
         ("exclude: {method: learn}", None),
         ("exclude: {codec: half, method: learn}", None),
         ("exclude: {codec: identity, method: random}", "no random × identity for seed 0, 1"),
-        ("exclude: {codec: half, method: random}", "no random × half for seed 0, 1"),
-        ("exclude: {codec: half, method: random, seed: 1}", "no random × half for seed 1."),
-        ("exclude: {codec: downsample}", "no row with downsample"),
+        ("exclude: {codec: half, method: random}", "no random × half factor=2 mode=area for seed 0, 1"),
+        ("exclude: {codec: half, method: random, seed: 1}", "no random × half factor=2 mode=area for seed 1."),
+        ("exclude: {codec: downsample}", "no row with downsample for seed 0, 1."),
     ],
 )
 def test_mandatory_rows(suite_of, rule, words):
@@ -141,3 +142,24 @@ def test_mandatory_rows_by_dataset_and_budget(suite_of):
     assert len(missing) == 4, "rows are no pictures: neither JPEG nor down-sampling is asked for"
     assert all(m.startswith("pictures at") for m in missing)
     assert sum("1 ipc" in m for m in missing) == sum("random × jpeg" in m for m in missing) == 2
+
+
+def test_mandatory_rows_of_other_protocols_do_not_count(suite_of):
+    """The same name or not: tables of different protocols are different tables."""
+    rows = """
+    protocols: {a: {name: x, epochs: 1}, b: {name: x, epochs: 2}}
+    protocol: a
+    grid:
+      - {datasets: rows, codecs: identity, methods: learn, budgets: {ipc: 1}}
+      - {datasets: rows, codecs: identity, methods: random, budgets: {ipc: 1}, protocol: b}
+    """
+    assert len(missing_mandatory(expand(suite_of(rows)))) == 1
+    assert missing_mandatory(expand(suite_of(rows.replace("epochs: 2", "epochs: 1")))) == []
+
+
+def test_a_yardstick_that_is_not_installed_is_not_asked_for(suite_of, monkeypatch):
+    cells = expand(suite_of("grid: {datasets: pictures, codecs: half, methods: [random, learn], budgets: {ipc: 1}}"))
+    assert sum("jpeg" in m for m in missing_mandatory(cells)) == 1
+    monkeypatch.delitem(registry._found("codec"), "jpeg")
+    registry._load.cache_clear()
+    assert not any("jpeg" in m for m in missing_mandatory(cells))

@@ -1,0 +1,79 @@
+"""The rows that every learned row has to stand beside (DESIGN.md §5): one rule for plans and for tables. torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ddbench.canonical import canonical
+from ddbench.spec.cell import Cell
+from ddbench.spec.labels import codec_label
+
+
+@dataclass(frozen=True)
+class Names:
+    """All that the framework knows by name: the yardsticks that the rule asks for, and the default network."""
+
+    random: str = "random"
+    identity: str = "identity"
+    pictures: str = "jpeg"
+    smaller: str = "downsample"
+    network: str = "auto"
+
+
+NAMES = Names()
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A row that is not there, for some or all seeds of the learned rows that need it."""
+
+    row: str
+    seeds: tuple[int, ...]
+    is_sure: bool
+    """False where nobody knows whether the row's codec takes the data; if it does not, the row is not asked for."""
+
+    def __str__(self) -> str:
+        return f"{self.row} for seed {', '.join(map(str, self.seeds))}"
+
+
+def absent_beside(
+    learned: Sequence[Cell], present: Iterable[Cell], takes: Callable[[str], bool | None]
+) -> list[Absent]:
+    """What `learned` lack among `present`, all of one dataset, budget and protocol; for each of the seeds they have.
+
+    Asked for: `random` with the identity codec; `random` with each row's own codec, arguments and storage; `random` as
+    JPEG; the down-sampling codec, with any method. `takes` says whether the codec of that name takes the data, None
+    where that is not known: the last two are asked for only of data that they take.
+    """
+    there = list(present)
+    random = [cell for cell in there if cell.method.name == NAMES.random]
+    every = {cell.seed for cell in learned}
+    needed: dict[str, set[int]] = {}
+    sure: dict[str, bool] = {}
+
+    def ask(row: str, seeds: set[int], found: Iterable[Cell], known: bool = True) -> None:
+        needed[row] = needed.get(row, set()) | (seeds - {cell.seed for cell in found})
+        sure[row] = sure.get(row, False) or known
+
+    if learned:
+        ask(f"{NAMES.random} × {NAMES.identity}", every, _with(random, NAMES.identity))
+    for codec in dict.fromkeys(map(_codec, learned)):
+        own = [cell for cell in learned if _codec(cell) == codec]
+        beside = [cell for cell in random if _codec(cell) == codec]
+        ask(f"{NAMES.random} × {codec_label(own[0])}", {cell.seed for cell in own}, beside)
+    for row, name, rows in (
+        (f"{NAMES.random} × {NAMES.pictures}", NAMES.pictures, random),
+        (f"row with {NAMES.smaller}", NAMES.smaller, there),
+    ):
+        if (known := takes(name)) is not False:
+            ask(row, every, _with(rows, name), bool(known))
+    return [Absent(row, tuple(sorted(seeds)), sure[row]) for row, seeds in needed.items() if seeds]
+
+
+def _with(cells: Iterable[Cell], codec: str) -> list[Cell]:
+    return [cell for cell in cells if cell.codec.name == codec]
+
+
+def _codec(cell: Cell) -> str:
+    return canonical([cell.codec.model_dump(), cell.storage])
