@@ -99,8 +99,10 @@ def _shifts(table: Table, rows: Sequence[Row], caps: Sequence[float]) -> dict[in
 
 
 def _ceiling(ax: Any, table: Table, score: Score) -> None:
+    """The ceiling has a column of its own protocol, whichever column the other rows are drawn in."""
+    own = [s for s in table.scores if s[1] == score[1]]
     for row in table.rows:
-        found = row.accuracy(score) if row.is_ceiling else None
+        found = next((a for s in own if (a := row.accuracy(s)) is not None), None) if row.is_ceiling else None
         if found is not None:
             ax.axhline(100 * found.mean, color=INK, linewidth=1.1, linestyle=(0, (5, 3)), zorder=1)
             ax.annotate(

@@ -64,6 +64,24 @@ def test_points_are_means_in_percent_with_intervals() -> None:
     assert any("full: 85.5 %" in t.get_text() for t in ax.texts)
 
 
+def test_the_ceiling_is_drawn_though_it_has_only_a_column_of_its_own() -> None:
+    results = []
+    for result in quickstart_like():
+        if result.cell.budget is None:
+            own = tuple(r for r in result.runs if r.column == "equal_epochs")
+            result = result.model_copy(update={"runs": own})
+        results.append(result)
+    (table,) = tables(results)
+    ceiling = next(r for r in table.rows if r.is_ceiling)
+    assert ceiling.accuracy(table.scores[0]) is None
+    ax = figure(4, 3).add_subplot()
+    charts._ceiling(ax, table, table.scores[0])
+    expected = ceiling.accuracy(("equal_epochs", "auto"))
+    assert expected is not None
+    assert [text.get_text() for text in ax.texts] == [f"full: {100 * expected.mean:.1f} %"]
+    assert len(ax.lines) == 1
+
+
 @pytest.mark.parametrize(
     ("shape", "kind"), [((7,), TableRow), ((2, 9), Series), ((1, 4, 4), Image), ((3, 2, 4, 4), FirstSlice)]
 )
