@@ -11,11 +11,13 @@ from ddbench.errors import DdbenchError
 from ddbench.planning.facts import card_of, full_args, version
 from ddbench.planning.named import choice_faults, plugin_faults
 from ddbench.planning.pairs import PairFault, faults_of
+from ddbench.planning.recipes import books_of, with_recipes
 from ddbench.registry import Kind
-from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Versions
+from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, RecipeUse, Versions
 from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
 from ddbench.spec.mandatory import NAMES
 from ddbench.spec.mistakes import no_protocol
+from ddbench.spec.recipes import Recipes
 from ddbench.spec.suite import AXES, PLUGIN_AXES, Block, Suite
 from ddbench.spec.yaml import Fault, Way
 
@@ -49,6 +51,8 @@ class _Expansion:
     tried: set[str] = field(default_factory=set)
     """Cells less their seed, which no rule asks for."""
     full: dict[str, Choice | None] = field(default_factory=dict)
+    books: list[Recipes] = field(default_factory=list)
+    """The recipes of the block at hand."""
 
     def block(self, i: int, block: Block) -> None:
         here: Way = ("grid", i)
@@ -57,6 +61,8 @@ class _Expansion:
             return
         protocol = self.protocol(block, here)
         network = self.complete("network", block.network, (*here, "network"))
+        self.books, faults = books_of(self.suite.document, block, here)
+        self.faults += faults
         if protocol is None or network is None:
             return
         made = 0
@@ -72,7 +78,7 @@ class _Expansion:
         settled = self.settled(block, here, c)
         if settled is None:
             return
-        codec, method = settled
+        codec, method, uses = settled
         free = _is_ceiling(method)
         if not free and (codec is None or c.budget is None):
             lacking = "codecs" if codec is None else "budgets"
@@ -94,6 +100,7 @@ class _Expansion:
                 network=network,
                 protocol=protocol,
                 seed=c.seed,
+                recipe=uses,
                 versions=Versions(
                     dataset=card_of(c.dataset).revision,
                     codec=version("codec", codec),
@@ -109,7 +116,7 @@ class _Expansion:
 
     def keep(self, cell: Cell, here: Way, c: Combination) -> None:
         """Adds the cell unless it is there; of a ceiling, one seed is enough."""
-        unseeded = canonical(cell.model_dump(mode="json", exclude={"seed"}))
+        unseeded = cell.unseeded
         if unseeded in self.tried:
             if cell.budget is not None:
                 self.cells.setdefault(cell.key, cell)
@@ -132,12 +139,16 @@ class _Expansion:
         name = self.suite.grid[i].protocol or self.suite.protocol
         return ("protocols", name) if isinstance(name, str) else ("protocol",)
 
-    def settled(self, block: Block, here: Way, c: Combination) -> tuple[Choice | None, Choice] | None:
-        """Codec and method with the arguments of the settings that match; None where those are not valid."""
-        codec, method = c.codec, c.method
-        for j, setting in enumerate(block.settings):
-            if not matches(setting.when, c):
-                continue
+    def settled(
+        self, block: Block, here: Way, c: Combination
+    ) -> tuple[Choice | None, Choice, tuple[RecipeUse, ...]] | None:
+        """Codec and method with the arguments of recipes and matching settings; None where those are not valid."""
+        rules = [(j, setting) for j, setting in enumerate(block.settings) if matches(setting.when, c)]
+        started = self.started(block, here, c, {k: v for _, rule in rules for k, v in rule.method_args.items()})
+        if started is None:
+            return None
+        codec, (method, uses) = c.codec, started
+        for j, setting in rules:
             at = (*here, "settings", j)
             if setting.codec_args and codec is not None:
                 codec = self.with_args("codec", codec, setting.codec_args, (*at, "codec_args"))
@@ -148,7 +159,31 @@ class _Expansion:
                 if changed is None:
                     return None
                 method = changed
-        return codec, method
+        return codec, method, uses
+
+    def started(
+        self, block: Block, here: Way, c: Combination, settings: dict[str, Any]
+    ) -> tuple[Choice, tuple[RecipeUse, ...]] | None:
+        """The method before any setting, with what the block's recipes give it, and the rules that do."""
+        if not self.books or (
+            not _is_ceiling(c.method) and None in (c.codec, c.budget)
+        ):  # which is a fault told elsewhere
+            return c.method, ()
+        try:
+            found = with_recipes(self.books, block, c, settings)
+        except DdbenchError as error:
+            self.fault((*here, *c.origin["method"]), str(error))
+            return None
+        wrong = registry.argument_faults("method", found.method.name, found.method.args)
+        if settings:  # those that they replace, and how all go together, are judged with the settings
+            wrong = [(loc, text) for loc, text in wrong if loc and loc[0] not in settings]
+        names = ", ".join(book.name for book in self.books)
+        for _, text in wrong:
+            self.fault((*here, "recipes"), f"recipes {names}: method {found.method.name!r}: {text}")
+        if wrong:
+            return None
+        method = found.method if settings else self.complete("method", found.method, here)
+        return None if method is None else (method, found.uses)
 
     def with_args(self, kind: Kind, choice: Choice, args: dict[str, Any], at: Way) -> Choice | None:
         merged = Choice(name=choice.name, args=choice.args | args)

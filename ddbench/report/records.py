@@ -35,6 +35,7 @@ def record(table: Table, row: Row) -> dict[str, Any]:
         "network": cell.network.name,
         "network_args": cell.network.args,
         "unseen_networks": list(table.unseen(row)),
+        "recipe": [use.model_dump(mode="json") for use in cell.recipe],
         "versions": cell.versions.model_dump(mode="json"),
         "items_per_class": _range(row.items),
         "signals_per_class": _range(row.signals),

@@ -189,7 +189,7 @@ def tables(results: Iterable[Result]) -> list[Table]:
     """The tables that these results make, by dataset, then test before validation, then protocol."""
     by_row: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        by_row[digest(result.cell.model_dump(mode="json", exclude={"seed"}))].append(result)
+        by_row[result.cell.unseeded].append(result)
     rows = [Row(tuple(sorted(group, key=lambda r: (r.cell.seed, r.run_id)))) for group in by_row.values()]
     kinds: dict[str, list[Row]] = defaultdict(list)
     for row in rows:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from ddbench.budget import Budget
-from ddbench.canonical import digest
+from ddbench.canonical import canonical, digest
 from ddbench.leaf import Storage
 from ddbench.written import as_written
 
@@ -114,6 +114,25 @@ class Versions(BaseModel):
     semantics: str = SEMANTICS
 
 
+Found = Literal["published", "adapted", "validation"]
+
+
+class RecipeUse(BaseModel):
+    """A rule of versioned recipes from which a cell has arguments of its method: where they come from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="Name of the recipes.")
+    version: int = Field(description="Version of the recipes.")
+    found: Found = Field(
+        description="How the values were found: published for what the cell runs; adapted from something near it; "
+        "chosen on a validation split."
+    )
+    source: str = Field(description="Paper and table, or the run on the validation split.")
+    args: dict[str, Any] = Field(description="Arguments that the cell has from the rule.")
+    replaced: dict[str, Any] = Field({}, description="Arguments of the rule that the suite replaced by its own.")
+
+
 class Cell(BaseModel):
     """The unit of work, of resume, of a result. Its key depends on what determines the outcome and on nothing else."""
 
@@ -131,11 +150,20 @@ class Cell(BaseModel):
     protocol: EvaluationProtocol
     seed: int = Field(ge=0, strict=True)
     versions: Versions
+    recipe: tuple[RecipeUse, ...] = Field(
+        (),
+        description="Where the method's arguments come from, for the record. The key depends on the arguments alone.",
+    )
 
     @property
     def key(self) -> str:
-        """SHA-256 of the cell's canonical JSON."""
-        return digest(self.model_dump(mode="json"))
+        """SHA-256 of the canonical JSON of all fields but `recipe`."""
+        return digest(self.model_dump(mode="json", exclude={"recipe"}))
+
+    @property
+    def unseeded(self) -> str:
+        """Canonical JSON of what the key depends on, less the seed: equal for the cells of one row of a table."""
+        return canonical(self.model_dump(mode="json", exclude={"recipe", "seed"}))
 
     @property
     def title(self) -> str:

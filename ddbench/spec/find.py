@@ -1,4 +1,4 @@
-"""Where suites are: a file by its path, else one of those that ship with ddbench by its name. torch-free."""
+"""Where suites and recipes are: a file by its path, else one that ships with ddbench by its name. torch-free."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ from ddbench.errors import SpecError, did_you_mean
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def suite_folder() -> Path:
-    """The folder of the shipped suites: in the installed package, or at the top of a source checkout."""
-    checkout = _PACKAGE.parent
-    if not (_PACKAGE / "suites").is_dir() and (checkout / "pyproject.toml").is_file():
-        return checkout / "suites"
-    return _PACKAGE / "suites"
-
-
 def list_suites() -> dict[str, Path]:
     """The shipped suites by name, sorted."""
-    return {path.stem: path for path in sorted(suite_folder().glob("*.yaml"))}
+    return _shipped("suites")
 
 
 def find_suite(text: str) -> Path:
@@ -27,19 +19,49 @@ def find_suite(text: str) -> Path:
 
     Raises: SpecError that names the near misses.
     """
+    return _find(text, "suites", "suite", None)
+
+
+def list_recipes() -> dict[str, Path]:
+    """The shipped recipes by name, sorted."""
+    return _shipped("recipes")
+
+
+def find_recipes(text: str, beside: Path | None = None) -> Path:
+    """The file that `text` means: a path, from the folder `beside` or from here, else the name of shipped recipes.
+
+    Raises: SpecError that names the near misses.
+    """
+    return _find(text, "recipes", "recipes file", beside)
+
+
+def _shipped(kind: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(_folder(kind).glob("*.yaml"))}
+
+
+def _folder(kind: str) -> Path:
+    """The folder of what ships: in the installed package, or at the top of a source checkout."""
+    checkout = _PACKAGE.parent
+    if not (_PACKAGE / kind).is_dir() and (checkout / "pyproject.toml").is_file():
+        return checkout / kind
+    return _PACKAGE / kind
+
+
+def _find(text: str, kind: str, what: str, beside: Path | None) -> Path:
     path = Path(text)
     try:
-        if path.is_file():
-            return path
+        for candidate in ([beside / path] if beside else []) + [path]:
+            if candidate.is_file():
+                return candidate
         folder = path.is_dir()
     except (OSError, ValueError) as error:
         raise SpecError(f"{text!r} is not a path that can be read: {error}.") from error
-    shipped = list_suites()
-    name = text.removeprefix("suites/").removesuffix(".yaml").removesuffix(".yml")
+    shipped = _shipped(kind)
+    name = text.removeprefix(f"{kind}/").removesuffix(".yaml").removesuffix(".yml")
     if name in shipped:
         return shipped[name]
     found = "that is a folder" if folder else "no such file, and none that ships with ddbench is called so"
     raise SpecError(
-        f"There is no suite {text!r}: {found}. Give the path of a YAML file or the name of a shipped suite. "
+        f"There is no {what} {text!r}: {found}. Give the path of a YAML file or the name of a shipped one. "
         f"{did_you_mean(name, shipped)}".rstrip()
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,12 +14,38 @@ from ddbench.spec.cell import Choice, EvaluationProtocol, Training
 from ddbench.spec.suite import AXES, FORMATS, PLUGIN_AXES, Block, Match, Setting, Suite
 from ddbench.spec.yaml import Document, Fault, Way
 
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of file: its model, and the models below it by the key under which they stand."""
+
+    root: type[BaseModel]
+    models: Mapping[str | int, type[BaseModel]]
+    head: str
+    """The key that holds the version of the format."""
+    version: int
+    wanted: Mapping[type[BaseModel], str]
+    """How to write those models that are not just mappings."""
+
+    def model(self, loc: Way) -> type[BaseModel]:
+        """The model at a location, or the innermost one that holds it."""
+        model = self.root
+        for part in loc:
+            model = self.models.get(part, model)
+        return model
+
+
+AN_ENTRY = "a name or {name: {arguments}}"
 _MODELS: dict[str | int, type[BaseModel]] = {
     "grid": Block, "protocol": EvaluationProtocol, "protocols": EvaluationProtocol, "full": Training,
     "settings": Setting, "exclude": Match, "include": Match, "when": Match, "budgets": Budget, "budget": Budget,
     "datasets": Choice, "codecs": Choice, "methods": Choice, "dataset": Choice, "codec": Choice, "method": Choice,
     "networks": Choice, "network": Choice,
 }  # fmt: skip
+_SUITE = Form(
+    Suite, _MODELS, "ddbench", FORMATS[-1],
+    {Budget: "{ipc: 1}, {bytes_per_class: 3136} or {fraction: 0.01}", Choice: AN_ENTRY},
+)  # fmt: skip
 
 
 def structure(document: Document) -> tuple[Suite | None, list[Fault]]:
@@ -35,38 +62,41 @@ def structure(document: Document) -> tuple[Suite | None, list[Fault]]:
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
-        return None, faults + [_fault(e, document) for e in error.errors()]
+        return None, faults + model_faults(error, document, _SUITE)
     suite._document = document
     return suite, faults + list(_dangling(suite, document))
 
 
-def _fault(e: Any, document: Document) -> Fault:
+def model_faults(error: ValidationError, document: Document, form: Form) -> list[Fault]:
+    """What pydantic has against a document, in words and with lines."""
+    return [_fault(e, document, form) for e in error.errors()]
+
+
+def _fault(e: Any, document: Document, form: Form) -> Fault:
     loc = _plain(e["loc"])
     if e["type"] == "value_error":  # said of a whole entry, which may lack only what could not be read
         here = document.written(loc)
         for path, fault in document.refused.items():
             if path[:-1] == here:
                 return fault
-    return document.fault(loc, _words(e))
+    return document.fault(loc, _words(e, form))
 
 
-def _words(e: Any) -> str:
+def _words(e: Any, form: Form) -> str:
     """A pydantic mistake as a sentence of what is wrong and what would be right."""
     loc = _plain(e["loc"])
     name = next((part for part in reversed(loc) if isinstance(part, str)), "")
     key, given, kind = repr(loc[-1] if loc else ""), e["input"], e["type"]
     if kind == "extra_forbidden":
-        return f"unknown key {key}. {did_you_mean(str(loc[-1]), _model(loc).model_fields)}"
+        return f"unknown key {key}. {did_you_mean(str(loc[-1]), form.model(loc[:-1]).model_fields)}"
     if kind == "missing":
-        if loc == ("ddbench",):
-            return f"the key 'ddbench' is missing. Begin with: ddbench: {FORMATS[-1]}"
+        if loc == (form.head,):
+            return f"the key {form.head!r} is missing. Begin with: {form.head}: {form.version}"
         return f"the key {key} is missing."
     if given is None:
         return f"{name!r} has no value. Give one or leave the key out."
     if kind in ("model_type", "dict_type", "model_attributes_type"):
-        wanted = "{ipc: 1}, {bytes_per_class: 3136} or {fraction: 0.01}" if _last(loc) is Budget else "a mapping"
-        wanted = "a name or {name: {arguments}}" if _last(loc) is Choice else wanted
-        return f"{name!r} takes {wanted}, got {given!r}."
+        return f"{name!r} takes {form.wanted.get(form.model(loc), 'a mapping')}, got {given!r}."
     if kind == "too_short":
         return f"{name!r} is empty. Give at least one value."
     said = e["msg"].removeprefix("Value error, ")
@@ -81,18 +111,6 @@ def _words(e: Any) -> str:
 def _plain(loc: Way) -> Way:
     """The location without the mark of which form `protocol` has."""
     return (loc[0], *loc[2:]) if loc[:1] == ("protocol",) else loc
-
-
-def _model(loc: Way) -> type[BaseModel]:
-    """The model in which the last step of a location is a field."""
-    return _last(loc[:-1])
-
-
-def _last(loc: Way) -> type[BaseModel]:
-    model: type[BaseModel] = Suite
-    for part in loc:
-        model = _MODELS.get(part, model)
-    return model
 
 
 def _dangling(suite: Suite, document: Document) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ grid:                             # blocks; each is the product of its lists. On
       - {codec: downsample, budget: {ipc: 1}}
     include:                      # more combinations; an axis left out takes the first of its list above
       - {codec: jpeg, method: random, seed: [0, 1, 2]}
+    recipes: published            # where learned methods have the arguments from that the suite does not give
     settings:                     # arguments for some combinations, merged last; later settings win
       - {when: {codec: downsample, method: dm}, method_args: {lr: 2.0}}
 """
@@ -93,6 +94,15 @@ class Block(_Part):
     exclude: Listed[Match] = ()
     include: Listed[Match] = ()
     settings: Listed[Setting] = ()
+    recipes: Listed[str] = ()
+    """Names or paths of recipes files; of two rules that give an argument, the later one wins."""
+
+    @field_validator("recipes")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [name for i, name in enumerate(value) if name in value[:i]]:
+            raise ValueError(f"{', '.join(dict.fromkeys(twice))} given twice. Keep one")
+        return value
 
 
 def _protocol_form(value: Any) -> str:

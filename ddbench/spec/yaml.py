@@ -98,7 +98,8 @@ def read(path: Path, label: str | None = None) -> Document:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise SpecError(
-                f"{label} is {size} bytes long; a suite has at most {MAX_FILE_BYTES}. Is it the right file?"
+                f"{label} is {size} bytes long; a suite or a recipes file has at most {MAX_FILE_BYTES}. "
+                "Is it the right file?"
             )
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -115,7 +116,10 @@ def parse(text: str, label: str) -> Document:
         try:
             node = loader.get_single_node()
             if node is None:
-                raise SpecError(f"{label}:1: the file is empty. A suite begins with 'ddbench: 1'.")
+                raise SpecError(
+                    f"{label}:1: the file is empty. A suite begins with 'ddbench: 1', "
+                    "a recipes file with 'ddbench_recipes: 1'."
+                )
             walk = _Walk(loader, label)
             data = walk.value(node, ())
         finally:

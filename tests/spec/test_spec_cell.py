@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -51,12 +52,33 @@ def test_golden_key():
 
 def test_the_cell_survives_json():
     assert Cell.model_validate_json(cell().model_dump_json()) == cell()
-    assert json.loads(cell().model_dump_json()) == WRITTEN
+    assert json.loads(cell().model_dump_json()) == {**WRITTEN, "recipe": []}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_key_is_blind_to_the_order_of_keys(seed):
     assert Cell.model_validate(shuffled(WRITTEN, random.Random(seed))).key == KEY
+
+
+USE = {"name": "published", "version": 1, "found": "published", "source": "a paper", "args": {"lr": 1.0}}
+
+
+def test_key_and_row_are_blind_to_where_the_arguments_come_from():
+    noted = cell(recipe=[USE])
+    assert noted.recipe[0].source == "a paper"
+    assert noted.key == KEY
+    assert noted.unseeded == cell(seed=3).unseeded != cell(storage="float16").unseeded
+    assert Cell.model_validate_json(noted.model_dump_json()) == noted != cell()
+
+
+PUBLISHED = sorted((Path(__file__).parents[2] / "leaderboard" / "results").rglob("result.json"))
+
+
+def test_keys_of_published_results_stand():
+    assert PUBLISHED
+    for path in PUBLISHED:
+        result = json.loads(path.read_text())
+        assert Cell.model_validate(result["cell"]).key == result["key"], path
 
 
 def leaves_of(value, path=()):

@@ -1,0 +1,155 @@
+"""The recipes that ship: valid with the real plug-ins, and what the papers' tables say."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from ddbench import registry
+from ddbench.errors import SpecError
+from ddbench.planning.expand import expand
+from ddbench.planning.load import check
+from ddbench.planning.recipes import check_recipes
+from ddbench.spec.cell import Cell
+from ddbench.spec.find import list_recipes
+from ddbench.spec.yaml import parse, read
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+FIVE = ["mnist", "fashion_mnist", "svhn", "cifar10", "cifar100"]
+LOOPS = {1: (1, 1), 10: (10, 50), 50: (50, 10)}
+
+
+@pytest.fixture(autouse=True)
+def built_ins(monkeypatch):
+    """The built-ins as this checkout registers them, whatever is installed."""
+    groups = tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]
+    found = {
+        kind: {name: [EntryPoint(name, value, group)] for name, value in groups[group].items()}
+        for kind in registry.KINDS
+        for group in [f"ddbench.{kind}s"]
+    }
+    monkeypatch.setattr(registry, "_found", found.__getitem__)
+    registry._load.cache_clear()
+    yield
+    registry._load.cache_clear()
+
+
+def cell_of(method: str, dataset: str, ipc: float, codec: str = "identity", space: str = "signal") -> Cell:
+    block = f"datasets: {dataset}, codecs: {codec}, methods: {method}, spaces: {space}, budgets: {{ipc: {ipc}}}"
+    text = f"ddbench: 1\nname: t\ngrid: {{{block}, recipes: [published, validation]}}"
+    (cell,) = expand(check(parse(text, "t")))
+    return cell
+
+
+@pytest.mark.parametrize("name", list(list_recipes()))
+def test_shipped_recipes_are_valid_and_described(name):
+    recipes = check_recipes(read(list_recipes()[name]))
+    assert recipes.name == name
+    assert recipes.description
+    for rule in recipes.rules:
+        assert rule.when.dataset, "what ships is for the sets that its source tried"
+        assert rule.when.budget or {m.name for m in rule.when.method} == {"dm"}
+        for choice in rule.when.method:
+            registry.configure("method", choice.name, rule.args | choice.args)
+        assert (name == "validation") == (rule.found == "validation")
+
+
+@pytest.mark.parametrize("dataset", FIVE)
+@pytest.mark.parametrize("ipc", list(LOOPS))
+@pytest.mark.parametrize("method", ["dc", "dsa", "dm"])
+def test_gradient_and_distribution_matching_are_complete(method, dataset, ipc):
+    cell = cell_of(method, dataset, ipc)
+    wanted: dict[str, object] = {"lr": 0.1, "momentum": 0.5, "real_batch": 256}
+    if method == "dm":
+        wanted |= {"iterations": 20000, "lr": 1.0}
+    else:
+        outer, inner = LOOPS[ipc]
+        wanted |= {"iterations": 1000 * outer, "outer": outer, "inner": inner, "distance": "ours", "lr_net": 0.01}
+        wanted |= {"net_batch": 256, "init": "noise" if method == "dc" else "real"}
+    (use,) = cell.recipe
+    assert use.args == wanted
+    assert (use.name, use.found) == ("published", "published")
+    assert wanted.items() <= cell.method.args.items()
+
+
+@pytest.mark.parametrize(
+    ("ipc", "lr", "found"), [(99, 1.0, "adapted"), (100, 10.0, "published"), (1000, 10.0, "published")]
+)
+def test_dm_on_large_sets_of_cifar10(ipc, lr, found):
+    cell = cell_of("dm", "cifar10", ipc)
+    assert (cell.method.args["lr"], [use.found for use in cell.recipe]) == (lr, [found])
+    assert cell_of("dm", "cifar100", ipc).method.args["lr"] == 1.0
+
+
+MTT = {  # student steps, expert epochs, starts, rates of images and step size, first step size, batch; published plain
+    ("cifar10", 1): (50, 2, 2, 1e2, 1e-7, 0.01, None, False),
+    ("cifar10", 10): (30, 2, 20, 1e2, 1e-5, 0.001, None, False),
+    ("cifar10", 50): (30, 2, 40, 1e3, 1e-5, 0.001, None, True),
+    ("cifar100", 1): (20, 3, 20, 1e3, 1e-5, 0.01, None, False),
+    ("cifar100", 10): (20, 2, 20, 1e3, 1e-5, 0.01, None, True),
+    ("cifar100", 50): (80, 2, 40, 1e3, 1e-5, 0.01, 125, False),
+    ("mnist", 1): (50, 2, 5, 1e2, 1e-7, 0.01, None, False),
+    ("mnist", 10): (30, 2, 15, 1e2, 1e-5, 0.01, None, False),
+    ("fashion_mnist", 1): (50, 2, 5, 1e2, 1e-7, 0.01, None, False),
+    ("fashion_mnist", 10): (60, 2, 15, 1e2, 1e-5, 0.01, None, False),
+}
+TESLA = {
+    ("cifar10", 1): (50, 2, 5, 1e3 / 2, 1e-7, 0.01, None, True),
+    ("cifar100", 50): (80, 2, 40, 1e3 / 2, 1e-5, 0.01, 125, False),
+}
+
+
+def row(cell: Cell) -> tuple[object, ...]:
+    names = ("syn_steps", "expert_epochs", "max_start", "lr", "lr_lr", "lr_teacher", "batch_syn")
+    (use,) = cell.recipe
+    assert (use.found == "published") or any(word in use.source for word in ("whitened", "Chosen", "2203.11932"))
+    return (*(cell.method.args[name] for name in names), use.found == "published")
+
+
+@pytest.mark.parametrize(("dataset", "ipc"), list(MTT))
+def test_trajectory_matching(dataset, ipc):
+    cell = cell_of("mtt", dataset, ipc)
+    assert row(cell) == MTT[dataset, ipc]
+    assert cell.method.args["iterations"] == iterations(dataset)
+    assert (cell.method.args["experts"], cell.method.args["expert_epochs_total"]) == (100, 50)
+    assert row(cell_of("{mtt: {differentiate: unroll}}", dataset, ipc)) == MTT[dataset, ipc]
+
+
+@pytest.mark.parametrize(("dataset", "ipc"), list(MTT))
+def test_tesla_has_its_own_rates_or_those_of_mtt_as_adapted(dataset, ipc):
+    cell = cell_of("{mtt: {differentiate: tesla}}", dataset, ipc)
+    assert row(cell) == TESLA.get((dataset, ipc), (*MTT[dataset, ipc][:-1], False))
+    assert cell.method.args["iterations"] == (10000 if TESLA.get((dataset, ipc), [0])[-1] else iterations(dataset))
+
+
+def iterations(dataset: str) -> int:
+    return 15000 if "mnist" in dataset else 5000
+
+
+def test_other_codecs_and_spaces_are_adapted():
+    twin = cell_of("dc", "mnist", 10)
+    for codec, space in (("{downsample: {factor: 2}}", "signal"), ("dct", "signal"), ("identity", "code")):
+        cell = cell_of("dc", "mnist", 10, codec, space)
+        assert [use.found for use in cell.recipe] == ["adapted"]
+        assert cell.method == twin.method
+    cell = cell_of("dsa", "mnist", 10, "{pca: {components: 8}}", "code")
+    assert (cell.method.args["lr"], cell.method.args["init"]) == (0.01, "real")
+    assert [use.found for use in cell.recipe] == ["adapted", "adapted"]
+
+
+@pytest.mark.parametrize(
+    ("method", "dataset", "ipc"),
+    [
+        ("dc", "mnist", 5),
+        ("dc", "fashion_mnist_small", 1),
+        ("mtt", "svhn", 1),
+        ("mtt", "cifar10", 20),
+        ("dm", "digits", 1),
+    ],
+)
+def test_what_nobody_published_has_no_recipe(method, dataset, ipc):
+    with pytest.raises(SpecError, match=f"no rule is for {method} with .* on {dataset} at {ipc} ipc. There are"):
+        cell_of(method, dataset, ipc)
