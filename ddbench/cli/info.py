@@ -14,12 +14,39 @@ from ddbench.canonical import canonical
 from ddbench.interfaces.dataset import DatasetCard
 from ddbench.registry import Kind
 
+RECIPE = "recipe"
 
-@click.command(epilog="\b\nExample:\n  ddbench info method dm")
-@click.argument("kind", type=click.Choice(registry.KINDS))
+
+@click.command(epilog="\b\nExamples:\n  ddbench info method dm\n  ddbench info recipe published")
+@click.argument("kind", type=click.Choice((*registry.KINDS, RECIPE)))
 @click.argument("name")
-def info(kind: Kind, name: str) -> None:
-    """Describe the plug-in NAME of a KIND: version, source, arguments; for a dataset, its card too."""
+def info(kind: str, name: str) -> None:
+    """Describe the plug-in NAME of a KIND: version, source, arguments; for a dataset, its card too.
+
+    For a recipe (a path or a shipped name): its rules, each with its source.
+    """
+    if kind == RECIPE:
+        _recipe(name)
+    else:
+        _plugin(kind, name)  # pyright: ignore[reportArgumentType]
+
+
+def _recipe(text: str) -> None:
+    from ddbench.spec.find import find_recipes
+    from ddbench.spec.labels import arguments
+    from ddbench.spec.recipes import read_recipes
+
+    recipes = read_recipes(find_recipes(text), text)
+    click.echo(f"recipe {recipes.name}, version {recipes.version}: {recipes.description.strip()}")
+    click.echo("\nRules; where two give an argument, the later one wins:" if recipes.rules else "\nNo rules yet.")
+    for rule in recipes.rules:
+        beyond = str(rule.found_with)
+        click.echo(f"\n  {rule.when}")
+        click.echo(f"      {arguments(rule.args)}")
+        click.echo(f"      {rule.found}{f' {beyond}, adapted elsewhere' if beyond else ''}: {rule.source}")
+
+
+def _plugin(kind: Kind, name: str) -> None:
     plugin = registry.load(kind, name)
     first = (inspect.getdoc(plugin) or "").strip().split("\n\n")[0].replace("\n", " ")
     click.echo(f"{kind} {name}: {first}\n")

@@ -25,9 +25,9 @@ COMMANDS = {
     "plan": Entry("ddbench.cli.plan:plan", "Show what a suite would run: cells, items, bytes."),
     "status": Entry("ddbench.cli.status:status", "Show how far a run folder is."),
     "table": Entry("ddbench.cli.table:table", "Print the results of a folder as tables."),
-    "validate": Entry("ddbench.cli.validate:validate", "Check suites, results, run folders, distilled sets."),
-    "list": Entry("ddbench.cli.list:list_plugins", "List codecs, methods, datasets, networks, engines, suites."),
-    "info": Entry("ddbench.cli.info:info", "Describe one plug-in and its arguments."),
+    "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
+    "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),
+    "info": Entry("ddbench.cli.info:info", "Describe one plug-in and its arguments, or the rules of a recipe."),
     "doctor": Entry("ddbench.cli.doctor:doctor", "Check this machine: packages, devices, plug-ins, data."),
 }
 

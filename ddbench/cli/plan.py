@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from ddbench.planning.plan import PlannedCell
+    from ddbench.spec.cell import Cell
 
 HEADER = ("budget", "codec", "method", "items a class", "bytes", "cap", "share", "seeds")
 
@@ -19,7 +20,8 @@ HEADER = ("budget", "codec", "method", "items a class", "bytes", "cap", "share",
 def plan(suite: str) -> None:
     """Show the cells of SUITE (a path or the name of a shipped suite): items a class, bytes, seeds.
 
-    Says which mandatory rows the suite lacks. Computes nothing.
+    Says from which recipes learned rows have their arguments, and which mandatory rows the suite lacks. Computes
+    nothing.
     """
     from ddbench.planning.expand import expand
     from ddbench.planning.load import load_suite
@@ -41,6 +43,8 @@ def plan(suite: str) -> None:
     click.echo(
         f"\nIn all {len(cells)} cells, {sum(_students(p) for p in found)} students, {_disk(found)} on disk at most."
     )
+    for line in _recipes(cells):
+        click.echo(line)
     for sentence in missing_mandatory(cells):
         click.echo(f"Mandatory row absent: {sentence}")
 
@@ -58,11 +62,9 @@ def _grid(planned: Sequence[PlannedCell]) -> str:
     """A line for each row, that is for cells that differ in their seed only."""
     from tabulate import tabulate
 
-    from ddbench.canonical import canonical
-
     rows: dict[str, list[PlannedCell]] = {}
     for p in planned:
-        rows.setdefault(canonical(p.cell.model_dump(mode="json", exclude={"seed"})), []).append(p)
+        rows.setdefault(p.cell.unseeded, []).append(p)
     by_budget = sorted(rows.values(), key=lambda group: group[0].cap_bytes or float("inf"))
     lines = [_line(group) for group in by_budget]
     return tabulate(lines, HEADER, "simple", disable_numparse=True, colalign=["left"] * 3 + ["right"] * 5)
@@ -84,3 +86,20 @@ def _line(group: Sequence[PlannedCell]) -> list[str]:
         "–" if used is None or not cap else f"{100 * used / cap:.1f} %",
         str(len(group)),
     ]
+
+
+def _recipes(cells: Iterable[Cell]) -> list[str]:
+    """Each rule that gives a learned row its arguments, with the rows that have them from it."""
+    from ddbench.spec.labels import arguments
+
+    rows: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for use in cell.recipe:
+            lines = [
+                f"\nRecipe {use.name} {use.version}, {use.found}{' in part' if use.replaced else ''}: {use.source}",
+                *([f"  {arguments(use.args)}"] if use.args else []),
+                *([f"  replaced by the suite: {arguments(use.replaced)}"] if use.replaced else []),
+            ]
+            at = f"{cell.method} × {cell.codec} ({cell.space}) on {cell.dataset} at {cell.budget}"
+            rows.setdefault("\n".join(lines), {})[at] = None
+    return [f"{said}\n  for {'; '.join(at)}" for said, at in rows.items()]

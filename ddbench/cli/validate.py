@@ -1,4 +1,4 @@
-"""`ddbench validate`: whether a suite, a result, a run folder or a distilled set is what it should be."""
+"""`ddbench validate`: whether a suite, recipes, a result, a run folder or a distilled set is what it should be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ddbench.errors import ArtifactError, DdbenchError
+from ddbench.errors import ArtifactError, DdbenchError, SpecError
 
 FAULTY = 2
 
@@ -14,7 +14,8 @@ FAULTY = 2
 @click.command(epilog="\b\nExample:\n  ddbench validate quickstart runs/quickstart")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def validate(paths: tuple[str, ...]) -> None:
-    """Check each PATH: a suite file (or a shipped suite's name), a result.json, a run folder, a distilled set.
+    """Check each PATH: a suite or recipes file (or the name of a shipped one), a result.json, a run folder, a
+    distilled set.
 
     Says of each whether it is sound or what is wrong. Exit code 2 where any is not sound.
     """
@@ -42,6 +43,23 @@ def check(text: str) -> str:
         return _artifact(path)
     if path.suffix == ".json":
         return _result(path)
+    return _yaml(text)
+
+
+def _yaml(text: str) -> str:
+    """A suite or recipes; of the names of shipped ones, suites' come first."""
+    from ddbench.planning.recipes import check_recipes
+    from ddbench.spec.find import find_recipes, find_suite
+    from ddbench.spec.yaml import read
+
+    for find in (find_suite, find_recipes):
+        try:
+            document = read(find(text), text)
+        except SpecError:
+            continue
+        if isinstance(document.data, dict) and "ddbench_recipes" in document.data:
+            recipes = check_recipes(document)
+            return f"recipes {recipes.name}, version {recipes.version}, {len(recipes.rules)} rules"
     return _suite(text)
 
 

@@ -149,6 +149,41 @@ def test_plan_shows_items_and_bytes(suite: str, capsys) -> None:
     ]
 
 
+def test_plan_says_where_arguments_come_from(suite: str, capsys) -> None:
+    rules = "ddbench_recipes: 1\nname: mine\nversion: 3\nrules:\n"
+    rule = "  - {when: {method: dm}, args: {lr: 2.0, real_batch: 16}, source: a note, found: adapted}\n"
+    Path("mine.yaml").write_text(rules + rule)
+    with_dm = SUITE.replace("[random, herding]", "[random, {dm: {iterations: 3, real_batch: 8}}]")
+    Path("dm.yaml").write_text(with_dm + "    recipes: mine.yaml\n")
+    assert execute(["plan", "dm.yaml"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("Recipe mine 3, adapted in part: a note\n  lr=2\n  replaced by the suite: real_batch=16\n") == 1
+    assert "  for dm × identity (signal) on fashion_mnist_small at 1 ipc\n" in text
+    assert execute(["plan", suite]) == 0
+    assert "Recipe" not in capsys.readouterr().out
+
+
+def test_recipes_are_listed_described_and_checked(suite: str, capsys) -> None:
+    assert execute(["list", "recipes"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["published", "validation"]
+    assert execute(["info", "recipe", "published"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("recipe published, version 1: ")
+    assert "dm on mnist, fashion_mnist, svhn, cifar10, cifar100\n      iterations=20000 lr=1" in text
+    where = "with identity in signal space at 1 ipc, 10 ipc, 50 ipc"
+    assert f"published {where}, adapted elsewhere: arXiv 2110.04181" in text
+    assert execute(["info", "recipe", "publised"]) == 2
+    assert "Did you mean 'published'?" in capsys.readouterr().err
+    bad = "ddbench_recipes: 1\nname: mine\nrules:\n  - {when: {method: dm}, args: {rl: 1}, source: a, found: adapted}\n"
+    Path("mine.yaml").write_text(bad)
+    assert execute(["validate", "published", "recipes/published.yaml", suite]) == 0
+    text = capsys.readouterr().out
+    assert text.count("ok     ") == 3
+    assert "recipes published, version 1, " in text
+    assert execute(["validate", "mine.yaml"]) == 2
+    assert "mine.yaml:4: method 'dm': unknown argument 'rl'" in capsys.readouterr().out
+
+
 def test_validate_takes_each_kind_and_says_what_is_wrong(engine: MadeUpEngine, suite: str, capsys) -> None:
     execute(["run", suite, "--no-report"])
     some = f"runs/tiny/cells/{engine.ran[0][:16]}/result.json"
