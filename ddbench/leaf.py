@@ -37,6 +37,8 @@ class Leaf:
     """Whether matchers optimise it."""
     lr_scale: float = 1.0
     """Factor on the matcher's learning rate, chosen so that a step moves the signal about as far as a pixel's would."""
+    momentum: float | None = None
+    """Momentum of the matcher's SGD on the leaf; None: what the matcher's arguments say."""
     side: bool = False
     """Side information (masks, scales, step size, soft labels) may exceed the cap by 2 %; payload may not."""
     quantise: bool = True

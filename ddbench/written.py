@@ -1,11 +1,11 @@
-"""Values taken as they were written: text is not read as a number, nor yes or no as one. torch-free."""
+"""Values taken as they were written, and written as they always were. torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import BaseModel, field_validator, model_serializer
 from pydantic_core import PydanticCustomError
 
 
@@ -19,6 +19,28 @@ def _as_written(value: Any, read: Callable[[Any], Any]) -> Any:
 as_written = field_validator("*", mode="wrap")(_as_written)
 """For a model's body, `_written = as_written`: pydantic would read `true` and `'1'` as 1, and a later reader would not
 know what was meant. A whole number still stands for a fractional one, and 3.0 for 3."""
+
+
+class _Added:
+    def __repr__(self) -> str:
+        return "ADDED"
+
+
+ADDED = _Added()
+"""Marks a field that a model got later, `name: Annotated[T, ADDED] = Field(default, …)`: see `without_added`."""
+
+
+def _without_added(self: BaseModel, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    found, fields = write(self), type(self).model_fields
+    unused = (name for name, f in fields.items() if ADDED in f.metadata and getattr(self, name) == f.default)
+    for name in unused:
+        found.pop(name, None)
+    return found
+
+
+without_added = model_serializer(mode="wrap")(_without_added)
+"""For a model's body, `_without_added = without_added`: fields that are `ADDED` are not written while they have their
+default, so that what was written before they were there keeps its text, and a cell its key."""
 
 
 def _converted(written: Any, read: Any) -> str:

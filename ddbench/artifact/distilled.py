@@ -73,6 +73,11 @@ class DistilledSet:
 
     def decode(self, device: str | torch.device = "cpu") -> tuple[Float[Tensor, "p *shape"], Int[Tensor, " p"]]:
         """Normalised signals and their labels, as students see them."""
+        signals, source = self.decode_items(device)
+        return signals, self.labels[source.cpu()].to(device)
+
+    def decode_items(self, device: str | torch.device = "cpu") -> tuple[Float[Tensor, "p *shape"], Int[Tensor, " p"]]:
+        """Normalised signals and, for each, the row of the stored item that it came from."""
         codec, labels = self.codec(), self.labels
         codes = {n: c.to(device) if isinstance(c, Tensor) else c for n, c in self.codes.items()}
         with torch.no_grad():
@@ -82,7 +87,7 @@ class DistilledSet:
             raise ArtifactError(f"{self.file} decodes to signals of shape {shape}, not {self.card.signal.shape}.")
         if not bool(decoded.signals.isfinite().all()):
             raise ArtifactError(f"{self.file} decodes to signals that are not finite.")
-        return decoded.signals.float(), labels[decoded.source.cpu()].to(device)
+        return decoded.signals.float(), decoded.source
 
 
 def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCard, ...]:

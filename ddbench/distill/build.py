@@ -17,9 +17,10 @@ from ddbench.distill import initial
 from ddbench.distill.loop import Progress, learn
 from ddbench.distill.prepare import Preparation, identity
 from ddbench.distill.space import match_space
+from ddbench.distill.suitable import not_random, suitable
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.errors import DataError, Divergence, PluginError
-from ddbench.interfaces.codec import Codec, Codes, Ragged
+from ddbench.interfaces.codec import Codec, Codes, Ragged, Tensors
 from ddbench.interfaces.method import Matcher, Selector
 from ddbench.interfaces.network import Network
 from ddbench.leaf import Leaf
@@ -65,11 +66,18 @@ class Workshop:
 
     def encode(self, index: Int[Tensor, "k n_s"]) -> Codes:
         """All leaves of a set of the given training items; class and set leaves may be chosen from them."""
-        flat = index.flatten()
-        x, y = self.data.signals(flat).to(self.device), self.data.train.labels[flat].to(self.device)
+        x, y = self._signals(index)
         stream = rng.generator("codec-begin", dataset=self.data.card.revision, seed=self.cell.seed)
         shared = self.fitted | self.codec.begin(x, y, stream)
         return shared | self.codec.encode(x, y, shared)
+
+    def encode_items(self, index: Int[Tensor, "k n_s"], shared: Codes) -> Codes:
+        """Item leaves alone, under class and set leaves that stay: what was prepared may rest on them."""
+        return self.codec.encode(*self._signals(index), shared)
+
+    def _signals(self, index: Int[Tensor, "k n_s"]) -> tuple[Tensor, Tensor]:
+        flat = index.flatten()
+        return self.data.signals(flat).to(self.device), self.data.train.labels[flat].to(self.device)
 
 
 def pick(shop: Workshop, selector: Selector) -> Built:
@@ -143,6 +151,15 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
     y = torch.arange(shop.n_classes).repeat_interleave(n)
     if matcher.start() == "noise":
         codes |= space.noise(codes, y, initial.noise(shop.data, shop.cell.budget, shop.cell.seed))
+    values = n * shop.n_classes * (shop.codec.signals_per_item if shop.cell.space == "signal" else 1)
+    named = identity(shop.cell, shop.data, shop.codec, shop.network, space, codes)
+    preparation = Preparation(shop.data, space, shop.network, named, values, tell)
+    prepared, notes = matcher.prepare(preparation), ()
+    if matcher.start() == "real":
+        chosen = suitable(matcher, preparation, prepared, index, shop.cell.budget, shop.cell.seed)
+        if chosen is not None:
+            codes |= shop.encode_items(chosen, codes)
+            notes = (not_random(index, chosen),)
     codes |= matcher.initial_extra(n * shop.n_classes, shop.n_classes)
     task = Matching.start(
         shop.data,
@@ -156,9 +173,15 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
         shop.device,
         shop.codec.decode_chunk,
     )
-    values = n * shop.n_classes * (shop.codec.signals_per_item if shop.cell.space == "signal" else 1)
-    named = identity(shop.cell, shop.data, shop.codec, shop.network, task.space, codes)
-    task.prepared = matcher.prepare(Preparation(shop.data, task.space, shop.network, named, values, tell))
+    return prepare_task(task, matcher, prepared, notes)
+
+
+def prepare_task(task: Matching, matcher: Matcher, prepared: Tensors, notes: tuple[str, ...] = ()) -> Matching:
+    """The task with what its matcher prepared, and with the first values that it makes of that."""
+    task.prepared, task.notes = prepared, notes
+    task.begin(0)
+    with torch.no_grad(), task.own_noise("first"):
+        task.set_extra(matcher.first_extra(task))
     return task
 
 
@@ -179,7 +202,10 @@ def learn_set(
     losses = tuple(progress.losses)
     counts = tuple(torch.bincount(task.labels.cpu(), minlength=shop.n_classes).tolist())
     leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
-    return Built(task.export(), counts, leaves, extra, losses, divergence=divergence)
+    notes = task.notes
+    if progress.skipped:
+        notes += (f"{progress.skipped} of {progress.step} updates were skipped for their loss.",)
+    return Built(task.export(progress.average), counts, leaves, extra, losses, notes, divergence)
 
 
 def row_sizes(codes: Codes, leaves: tuple[Leaf, ...], n_classes: int) -> list[list[int]]:

@@ -16,14 +16,21 @@ def draw(data: Data, budget: Budget | None, seed: int, n: int) -> Int[Tensor, "k
 
     Without replacement within a class; a class with fewer than n items starts over.
     """
-    rows = []
-    for k, members in enumerate(data.members):
-        stream = rng.generator(
-            "initial", dataset=data.card.revision, budget=budget and budget.model_dump(), seed=seed, label=k
-        )
-        order = members[torch.randperm(len(members), generator=stream)]
-        rows.append(order.repeat(-(-n // len(order)))[:n])
-    return torch.stack(rows)
+    return torch.stack([repeated(order_of(data, budget, seed, k), n) for k in range(len(data.members))])
+
+
+def order_of(data: Data, budget: Budget | None, seed: int, k: int) -> Int[Tensor, " n_k"]:
+    """All training indices of class k in the order in which they are drawn."""
+    members = data.members[k]
+    stream = rng.generator(
+        "initial", dataset=data.card.revision, budget=budget and budget.model_dump(), seed=seed, label=k
+    )
+    return members[torch.randperm(len(members), generator=stream)]
+
+
+def repeated(order: Int[Tensor, " m"], n: int) -> Int[Tensor, " n"]:
+    """The first n, starting over where there are fewer."""
+    return order.repeat(-(-n // len(order)))[:n]
 
 
 def noise(data: Data, budget: Budget | None, seed: int) -> Generator:

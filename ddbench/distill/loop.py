@@ -24,7 +24,11 @@ class Progress:
     params: dict[str, Tensor] = field(default_factory=dict)
     momentum: dict[str, Tensor] = field(default_factory=dict)
     state: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """Running average of the codes; empty where the matcher asks for none."""
     losses: list[tuple[int, float]] = field(default_factory=list)
+    skipped: int = 0
+    """Updates that were not taken, because the matcher did not accept their loss."""
 
 
 def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[Progress], None]) -> None:
@@ -37,6 +41,10 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
     _put_back(task, progress.params)
     momentum = {n: v.to(task.device, copy=True) for n, v in progress.momentum.items()}
     state = {n: t.to(task.device) for n, t in progress.state.items()}
+    average = {n: t.to(task.device, copy=True) for n, t in progress.average.items()}
+    if config.ema and not average:
+        average = {n: p.detach().clone() for n, p in task.params.items() if n not in task.extra_names}
+    progress.average = average
     thin = max(1, math.ceil(config.iterations / RECORDED_LOSSES))
 
     for step in range(progress.step, config.iterations):
@@ -46,21 +54,37 @@ def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[
         value = float(loss.detach())
         if not math.isfinite(value):
             raise Divergence(f"The matching loss became {value} at update {step} of {config.iterations}.")
-        task.backward(loss)
-        for name, p in task.params.items():
-            if p.grad is not None and not bool(p.grad.isfinite().all()):
-                raise Divergence(f"The gradient of {name!r} stopped being finite at update {step}, loss {value:.4g}.")
-        before = {n: p.detach().clone() for n, p in task.params.items()}
-        _descend(task, config, momentum)
-        if lost := [n for n, p in task.params.items() if not bool(p.detach().isfinite().all())]:
-            _put_back(task, before)
-            raise Divergence(f"The values of {lost[0]!r} stopped being finite at update {step}, loss {value:.4g}.")
-        with task.own_noise("after"):
-            matcher.after_update(task, state)
+        if matcher.accepts(value):
+            task.backward(loss)
+            _update(task, config, momentum, f"at update {step}, loss {value:.4g}")
+            with task.own_noise("after"):
+                matcher.after_update(task, state)
+            _follow(average, task, config.ema)
+        else:
+            progress.skipped += 1
         if step % thin == 0 or step == config.iterations - 1:
             progress.losses.append((step, value))
         progress.step, progress.params, progress.momentum, progress.state = step + 1, task.params, momentum, state
         keep(progress)
+
+
+def _update(task: Matching, config: MatcherConfig, momentum: dict[str, Tensor], where: str) -> None:
+    """One step along the gradients. Raises: Divergence, with the items as they were, where it would spoil them."""
+    for name, p in task.params.items():
+        if p.grad is not None and not bool(p.grad.isfinite().all()):
+            raise Divergence(f"The gradient of {name!r} stopped being finite {where}.")
+    before = {n: p.detach().clone() for n, p in task.params.items()}
+    _descend(task, config, momentum)
+    if lost := [n for n, p in task.params.items() if not bool(p.detach().isfinite().all())]:
+        _put_back(task, before)
+        raise Divergence(f"The values of {lost[0]!r} stopped being finite {where}.")
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], task: Matching, decay: float) -> None:
+    """a ← d·a + (1 − d)·p. Source: arXiv 2211.11004 (FTD)."""
+    for name, a in average.items():
+        a.mul_(decay).add_(task.params[name], alpha=1 - decay)
 
 
 @torch.no_grad()
@@ -73,8 +97,8 @@ def _descend(task: Matching, config: MatcherConfig, momentum: dict[str, Tensor])
         if p.grad is None:
             continue
         v = p.grad
-        if config.momentum:
-            v = momentum[name].mul_(config.momentum).add_(v) if name in momentum else v.clone()
+        if beta := task.momentum.get(name, config.momentum):
+            v = momentum[name].mul_(beta).add_(v) if name in momentum else v.clone()
             momentum[name] = v
         p.add_(v, alpha=-config.lr * task.lr_scale[name])
 

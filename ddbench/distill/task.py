@@ -98,7 +98,11 @@ class Matching:
     """Leaves of the matcher's own."""
     decode_chunk: int | None
     device: torch.device
+    momentum: dict[str, float] = field(default_factory=dict)
+    """Of learned leaves that have one of their own."""
     prepared: Tensors = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader must know of the first items."""
     step: int = 0
     _uses: Counter[str] = field(default_factory=Counter)
     """How often each stream that must not repeat within an update was drawn from."""
@@ -131,7 +135,7 @@ class Matching:
             data, space, network, streams, fixed, labels.to(device),
             {n: p for n, (p, _) in learned.items()}, {n: s for n, (_, s) in learned.items()},
             frozenset(x.name for x in (*leaves, *extra) if x.scope == "item"), frozenset(x.name for x in extra),
-            decode_chunk, device,
+            decode_chunk, device, {x.name: x.momentum for x in (*leaves, *extra) if x.momentum is not None},
         )  # fmt: skip
 
     @property
@@ -141,6 +145,12 @@ class Matching:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.space.shape
+
+    def set_extra(self, values: Tensors) -> None:
+        """Replaces values of the matcher's own leaves."""
+        with torch.no_grad():
+            for name, value in values.items():
+                self.extra(name).copy_(value)
 
     def begin(self, step: int) -> None:
         """Moves to an update: its random streams, and no gradient left over."""
@@ -215,10 +225,11 @@ class Matching:
         use, self._uses[name] = self._uses[name], self._uses[name] + 1
         return self.generator(f"{name}-{use}" if use else name)
 
-    def export(self) -> Codes:
-        """All leaves as they stand, detached, on the CPU."""
-        extra = {n: self.params[n].detach() for n in self.extra_names}
-        own = self.space.stored({n: p for n, p in self.params.items() if n not in self.extra_names})
+    def export(self, instead: Tensors | None = None) -> Codes:
+        """All leaves as they stand, detached, on the CPU; learned values of `instead` in place of the present ones."""
+        params = self.params | (instead or {})
+        extra = {n: params[n].detach() for n in self.extra_names}
+        own = self.space.stored({n: p for n, p in params.items() if n not in self.extra_names})
         return {n: c.cpu() if isinstance(c, Tensor) else c for n, c in {**self.codes, **own, **extra}.items()}
 
     def _chunks(self) -> Iterator[slice]:

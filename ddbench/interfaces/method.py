@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Generator, Tensor
 
@@ -15,6 +15,7 @@ from ddbench.interfaces.codec import Codes, Tensors
 from ddbench.interfaces.network import Classifier
 from ddbench.interfaces.plugin import Plugin, PluginConfig
 from ddbench.leaf import Leaf
+from ddbench.written import ADDED
 
 Space = Literal["code", "signal"]
 Start = Literal["real", "noise"]
@@ -189,6 +190,12 @@ class MatcherConfig(PluginConfig):
     iterations: int = Field(ge=0, description="Updates of the codes.")
     lr: float = Field(gt=0, description="Learning rate of the codes, times each leaf's own lr_scale.")
     momentum: float = Field(0.5, ge=0, lt=1, description="Momentum of the SGD on the codes.")
+    ema: Annotated[float, ADDED] = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of a running average of the codes, which is then what is stored; 0: none (FTD: 0.9995).",
+    )
 
 
 class Matcher(Method):
@@ -202,6 +209,21 @@ class Matcher(Method):
         """First values of `extra_leaves` for a set of `items` items in all."""
         return {}
 
+    def first_extra(self, task: MatchTask) -> Tensors:
+        """First values that only the prepared task can tell (labels by experts), in place of `initial_extra`'s.
+
+        Called once, without gradient; `task.synthetic()` are the first items.
+        """
+        return {}
+
+    @property
+    def label_leaf(self) -> str | None:
+        """The item leaf of `extra_leaves` that holds the logits `[K]` of an item's own label; None for class labels.
+
+        Students may then be trained on its softmax, by the evaluation protocol's `labels`.
+        """
+        return None
+
     def start(self) -> Start:
         """What the first items are."""
         return "real"
@@ -212,6 +234,21 @@ class Matcher(Method):
         Raises: SpecError where the arguments do not go with the task; before any long work.
         """
         return {}
+
+    def suits(
+        self, task: PrepareTask, prepared: Tensors, x: Float[Tensor, "b *shape"], y: Int[Tensor, " b"]
+    ) -> Bool[Tensor, " b"] | None:
+        """Which real match-space values may be first items; None, as here, for all.
+
+        A row's first items are the draws that the row `random` stores. Where some do not suit, they are passed over
+        and the next draws of the class take their place: the row then shares with `random` the order of the draws, but
+        no longer the items. A class with too few that suit fills up with those that do not.
+        """
+        return None
+
+    def accepts(self, loss: float) -> bool:
+        """Whether an update is taken at this (finite) loss. One that is not leaves all as it was, and is counted."""
+        return True
 
     def recipe(self, codes: Codes) -> dict[str, Any]:
         """Fields of `Training` that students of the match network take from the set itself (a learned step size)."""

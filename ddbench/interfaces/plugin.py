@@ -7,15 +7,20 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from ddbench.written import as_written
+from ddbench.written import as_written, without_added
 
 
 class PluginConfig(BaseModel):
-    """Base of a plug-in's arguments. Each field carries its one line of documentation in `Field(description=...)`."""
+    """Base of a plug-in's arguments. Each field carries its one line of documentation in `Field(description=...)`.
+
+    An argument that is added without changing what cells without it compute is `ddbench.written.ADDED`: then the cells
+    keep their keys.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     _written = as_written
+    _without_added = without_added
 
 
 class Plugin(ABC):

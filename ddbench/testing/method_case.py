@@ -16,9 +16,10 @@ from ddbench import registry
 from ddbench.augment.families import FAMILIES
 from ddbench.budget import Budget
 from ddbench.data import Data, load
+from ddbench.distill.build import prepare_task
 from ddbench.distill.loop import Progress, learn
 from ddbench.distill.prepare import Preparation
-from ddbench.distill.space import match_space
+from ddbench.distill.space import MatchSpace, match_space
 from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
@@ -148,10 +149,12 @@ class Ground:
             data, space, self.network, self.streams, codes, codec.leaves(), extra, y, torch.device("cpu"), decode_chunk
         )
         # Anew each time: what a matcher prepares has to come out the same without the cache too.
-        task.prepared = matcher.prepare(
-            Preparation(data, space, self.network, {"ground": str(self)}, len(y), on_disk=False)
-        )
-        return task
+        return prepare_task(task, matcher, matcher.prepare(self.preparation(space)))
+
+    def preparation(self, space: MatchSpace) -> Preparation:
+        """A fresh task for a matcher's preparation."""
+        items = N_CLASSES * ITEMS_PER_CLASS
+        return Preparation(self.data, space, self.network, {"ground": str(self)}, items, on_disk=False)
 
 
 def learned(task: Matching, matcher: Matcher, progress: Progress | None = None, stop_at: int | None = None) -> Progress:

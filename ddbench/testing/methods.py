@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ddbench import registry
-from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
+from ddbench.distill.checkpoint import GROUPS, read_checkpoint, write_checkpoint
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Method, Selector
 from ddbench.leaf import FLOATS
 from ddbench.testing.method_case import CLASS_SIZES, ITEMS_PER_CLASS, N_CLASSES, Ground, learned, walk
@@ -138,6 +138,27 @@ class MethodContract:
             assert found == shape, f"{told}: initial_extra should give the shape {shape}, found {found}"
             assert bool(first[leaf.name].isfinite().all()), f"{told}: its first values must be finite"
 
+    def test_what_it_says_of_first_items_and_labels_fits(self, learning: Ground) -> None:
+        matcher = self.matcher()
+        leaves = {leaf.name: leaf for leaf in matcher.extra_leaves(N_CLASSES)}
+        task = learning.matching(matcher)
+        first = matcher.first_extra(task)
+        assert set(first) <= set(leaves), f"first_extra gives {sorted(first)}; extra_leaves are {sorted(leaves)}"
+        for name, value in first.items():
+            found, wanted = tuple(value.shape), tuple(task.extra(name).shape)
+            assert found == wanted, f"first_extra: {name!r} has the shape {found}, expected {wanted}"
+            assert bool(value.isfinite().all()), f"first_extra: {name!r} must be finite"
+        label = matcher.label_leaf
+        if label is not None:
+            assert label in leaves, f"label_leaf {label!r} is none of extra_leaves, which are {sorted(leaves)}"
+            form = leaves[label].scope, leaves[label].shape
+            assert form == ("item", (N_CLASSES,)), f"label_leaf {label!r} needs K logits an item, found {form}"
+        index = torch.arange(5)
+        preparation = learning.preparation(task.space)
+        fit = matcher.suits(preparation, task.prepared, preparation.real(index), preparation.labels[index])
+        told = None if fit is None else (fit.dtype, tuple(fit.shape))
+        assert told in (None, (torch.bool, (5,))), f"suits gives a bool for each of 5 values, or None; found {told}"
+
     def test_loss_is_a_finite_scalar_with_gradient(self, learning: Ground) -> None:
         matcher = self.matcher()
         task = learning.matching(matcher)
@@ -195,7 +216,7 @@ class MethodContract:
         told = "after 3 + 3 updates through a checkpoint it is not what it is after 6; keep what lasts in `state`"
         assert resumed.step == whole.step == 6
         assert resumed.losses == whole.losses, f"losses: {told}"
-        for group in ("params", "momentum", "state"):
+        for group in GROUPS:
             first, second = getattr(whole, group), getattr(resumed, group)
             assert set(first) == set(second), f"{group}: {told}; {sorted(first)} against {sorted(second)}"
             for name, tensor in first.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from distill_helpers import CPU, LinearNetwork, MeanMatcher, Plain, Tiles, codes_of, data_of, target_of
-from torch import Generator
+from made_up_sets import card_for
+from torch import Generator, Tensor
 
-from ddbench.distill.build import Built, Workshop, learn_set, pick, take_items
+from ddbench import artifact
+from ddbench.distill.build import Built, Workshop, first_task, learn_set, pick, take_items
 from ddbench.distill.initial import draw
 from ddbench.errors import BudgetError, DataError, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Ragged
@@ -201,6 +203,50 @@ def test_learned_rows_may_repeat_a_small_class():
     assert torch.equal(x[10:13], x[17:20])
 
 
+@pytest.mark.parametrize("space", ["signal", "code"])
+def test_the_average_is_what_is_stored(space):
+    data = data_of()
+    shop = shop_of(Plain(None, target_of(data)), data, 2500, space)
+    kept: list[dict[str, Tensor]] = []
+    method = MeanMatcher(MatcherConfig(iterations=3, lr=0.1, ema=0.75))
+    task = first_task(shop, method)
+
+    def export() -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in task.export().items() if isinstance(value, Tensor)}
+
+    first = export()
+    stored = learn_set(shop, method, None, lambda p: kept.append(export()), task).codes
+    expected = first["x"]
+    for codes in kept:
+        expected = 0.75 * expected + 0.25 * codes["x"]
+    assert torch.allclose(stored["x"], expected, atol=1e-5)
+    assert not torch.allclose(stored["x"], kept[-1]["x"], atol=1e-5)
+    assert torch.equal(stored["weight"], kept[-1]["weight"]), "the matcher's own leaves are as they stand"
+
+
+def test_other_first_items_keep_class_leaves_and_are_told():
+    data = data_of()
+
+    class Choosy(MeanMatcher):
+        def prepare(self, task):
+            return {"mean": task.real(torch.arange(len(task.labels))).mean()}
+
+        def suits(self, task, prepared, x, y):
+            return x.flatten(1).mean(1) > prepared["mean"]
+
+        def first_extra(self, task):
+            return {"weight": task.synthetic().flatten(1).mean(1)}
+
+    shop = shop_of(Tiles(target_of(data)), data, 2500)
+    plain, chosen = (learn_set(shop, kind(matcher(0).config), None, lambda p: None) for kind in (MeanMatcher, Choosy))
+    assert torch.equal(plain.codes["shift"], chosen.codes["shift"])
+    assert torch.equal(plain.codes["gain"], chosen.codes["gain"])
+    assert not torch.equal(plain.codes["z"], chosen.codes["z"])
+    assert not torch.equal(chosen.codes["weight"], torch.ones(3))
+    assert any("not those of the row `random`" in note for note in chosen.notes)
+    assert not plain.notes
+
+
 def test_code_space_learns_the_same_first_items():
     data = data_of()
     start = learned(shop_of(Plain(None, target_of(data)), data, 2500, "code"), 0)
@@ -239,3 +285,19 @@ def test_taking_rows_leaves_class_and_set_leaves_whole():
     assert torch.equal(taken["v"], codes["v"][[0, 4, 8]])
     assert [taken["text"].row(i) for i in range(3)] == [codes["text"].row(i) for i in (0, 4, 8)]
     assert torch.equal(taken["header"], codes["header"])
+
+
+def test_each_signal_of_a_stored_set_names_the_item_it_came_from(tmp_path, monkeypatch):
+    """Two signals an item, decoded tile by tile: what belongs to an item, a label of its own, holds for both."""
+    data = data_of(shape=(1, 4, 4), sizes=(4, 4))
+    codec = Tiles(target_of(data))
+    codes, labels = codes_of(data, codec, 2)
+    artifact.save(tmp_path, card_for(list(codec.leaves()), (2, 2)), codes)
+    stored = artifact.load(tmp_path)
+    monkeypatch.setattr(type(stored), "codec", lambda self: codec)
+    x, source = stored.decode_items()
+    assert source.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    for i, signal in zip(source.tolist(), x):
+        twins = [codes["z"][i, t] * codes["gain"] + codes["shift"][labels[i]] for t in range(2)]
+        assert any(torch.allclose(signal, twin, atol=1e-5) for twin in twins)
+    assert torch.equal(stored.decode()[1], labels[source])

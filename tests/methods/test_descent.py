@@ -25,6 +25,7 @@ class FakeTask:
             n: torch.randn(size, generator=draw, dtype=torch.float64).requires_grad_() for n, size in sizes.items()
         }
         self.lr_scale = {"a": 1.0, "b": 0.3, "idle": 1.0}
+        self.momentum: dict[str, float] = {}
         self.step = 0
 
     def begin(self, step: int) -> None:
@@ -43,11 +44,15 @@ def loss_of(task: FakeTask) -> Tensor:
     return (task.params["a"].sin().sum(1).square().sum() + task.params["b"].exp().sum()) * (1 + task.step)
 
 
+@pytest.mark.parametrize("own", [{}, {"b": 0.7}, {"b": 0.0}], ids=str)
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
-def test_updates_follow_the_rule(momentum: float) -> None:
-    config = SimpleNamespace(iterations=7, lr=0.013, momentum=momentum)
-    matcher = SimpleNamespace(config=config, loss=lambda task, state: loss_of(task), after_update=lambda *_: None)
+def test_updates_follow_the_rule(momentum: float, own: dict[str, float]) -> None:
+    config = SimpleNamespace(iterations=7, lr=0.013, momentum=momentum, ema=0.0)
+    matcher = SimpleNamespace(
+        config=config, loss=lambda task, state: loss_of(task), after_update=lambda *_: None, accepts=lambda loss: True
+    )
     task, expected, progress = FakeTask(), FakeTask(), Progress()
+    task.momentum = own
     learn(task, matcher, progress, lambda _: None)  # pyright: ignore[reportArgumentType]
 
     speed: dict[str, list[float]] = {}
@@ -59,11 +64,11 @@ def test_updates_follow_the_rule(momentum: float) -> None:
                 continue
             gradient = p.grad.flatten().tolist()
             before = speed.get(name, [0.0] * len(gradient))
-            speed[name] = [momentum * v + g for v, g in zip(before, gradient)]
+            speed[name] = [own.get(name, momentum) * v + g for v, g in zip(before, gradient)]
             moved = [x - config.lr * expected.lr_scale[name] * v for x, v in zip(p.flatten().tolist(), speed[name])]
             p.data = torch.tensor(moved, dtype=torch.float64).reshape(p.shape)
     for name, p in expected.params.items():
         assert_near(task.params[name], p, rtol=1e-12, atol=1e-14)
-    assert set(progress.momentum) == ({"a", "b"} if momentum else set())
+    assert set(progress.momentum) == {name for name in ("a", "b") if own.get(name, momentum)}
     for name, v in progress.momentum.items():
         assert v.flatten().tolist() == pytest.approx(speed[name], rel=1e-12)

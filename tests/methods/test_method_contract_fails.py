@@ -129,6 +129,32 @@ class IdleExtra(WrongExtra):
         return {"rate": torch.ones(())}
 
 
+class StrangeFirst(Means):
+    def first_extra(self, task: Any) -> dict[str, Tensor]:
+        return {"nowhere": torch.ones(())} if task.step else {}
+
+    @property
+    def label_leaf(self) -> str:
+        return "nowhere"
+
+
+class WrongLabels(Means):
+    """Two logits for three classes."""
+
+    label_leaf = "soft"
+
+    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
+        return (Leaf("soft", "item", (2,)),)
+
+    def initial_extra(self, items: int, n_classes: int) -> dict[str, Tensor]:
+        return {"soft": torch.zeros(items, 2)}
+
+
+class Scores(Means):
+    def suits(self, task: Any, prepared: Any, x: Tensor, y: Tensor) -> Tensor:
+        return x.flatten(1).sum(1)
+
+
 class Repeats(Firsts):
     def select(self, task: Any, n: int) -> Tensor:
         return super().select(task, 1).repeat(1, n)
@@ -170,6 +196,7 @@ CHECKS: dict[str, Check] = {
     "members": lambda c, p: c.test_select_gives_members_of_each_class_once(GROUND, 3),
     "task": lambda c, p: c.test_select_depends_on_its_task_only(GROUND),
     "extra": lambda c, p: c.test_extra_leaves_are_what_initial_extra_gives(GROUND),
+    "first": lambda c, p: c.test_what_it_says_of_first_items_and_labels_fits(GROUND),
     "scalar": lambda c, p: c.test_loss_is_a_finite_scalar_with_gradient(GROUND),
     "gradient": lambda c, p: c.test_gradient_reaches_every_learned_leaf(GROUND),
     "chunks": lambda c, p: c.test_gradient_is_the_same_through_a_decoder_in_chunks(GROUND),
@@ -197,6 +224,9 @@ BROKEN: list[tuple[type[Method], str, str]] = [
     (Climbs, "learns", "mean loss"),
     (WrongExtra, "extra", "shape"),
     (MissingExtra, "extra", "should give"),
+    (StrangeFirst, "first", "'nowhere' is none of extra_leaves"),
+    (WrongLabels, "first", "needs K logits an item"),
+    (Scores, "first", "a bool for each of 5"),
     (Repeats, "members", "twice"),
     (WrongClass, "members", "not of class"),
     (Floats, "members", "int64"),
