@@ -41,17 +41,12 @@ def plan(suite: str) -> None:
     for (dataset, protocol, split), group in groupby(sorted(found, key=heading), key=heading):
         click.echo(f"\n{dataset}, protocol {protocol}, scored on {split}\n\n{_grid(list(group))}")
     click.echo(
-        f"\nIn all {len(cells)} cells, {sum(_students(p) for p in found)} students, {_disk(found)} on disk at most."
+        f"\nIn all {len(cells)} cells, {sum(p.students for p in found)} students, {_disk(found)} on disk at most."
     )
     for line in _recipes(cells):
         click.echo(line)
     for sentence in missing_mandatory(cells):
         click.echo(f"Mandatory row absent: {sentence}")
-
-
-def _students(planned: PlannedCell) -> int:
-    protocol = planned.cell.protocol
-    return protocol.students * len(protocol.networks) * len(protocol.columns)
 
 
 def _disk(planned: Sequence[PlannedCell]) -> str:

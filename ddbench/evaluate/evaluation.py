@@ -16,7 +16,7 @@ from ddbench.evaluate.students import Lesson, Student, train_in_parts
 from ddbench.evaluate.together import Together
 from ddbench.evaluate.trainingset import SplitSet, TrainingSet
 from ddbench.result.schema import StudentRun, pack_bits
-from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Training
+from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Labels, Training
 from ddbench.spec.networks import labels
 
 
@@ -28,6 +28,7 @@ def evaluate(
     reference_items: int,
     seed: int,
     own: tuple[Choice, Training] | None = None,
+    told: Labels = "hard",
     device: str = "cpu",
     done: Sequence[StudentRun] = (),
     progress: Callable[[float], None] = lambda fraction: None,
@@ -37,13 +38,14 @@ def evaluate(
     """Students of every network and column on a distilled set; yields runs as soon as their students are tested.
 
     `reference_items` is K·n₀, what the float32 identity codec would hold. Students of the network `own[0]` are trained
-    by `own[1]` instead of the protocol. Columns that would train the same students are trained once and yielded
+    by `own[1]` instead of the protocol. `told` is what the labels of `train` are, for the records; `by_labels` goes
+    through those that the protocol asks for. Columns that would train the same students are trained once and yielded
     together, and so are students who are trained together. Students in `done` are not trained again; one that was in
     training goes on from the checkpoint, which is dropped when the next run is asked for.
 
     Raises: SpecError where a network or the augmentation does not take the set's shape.
     """
-    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed, own).run(
+    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed, own, told).run(
         device, done, progress, together, checkpoint or Nowhere()
     )
 
@@ -90,6 +92,7 @@ class _Evaluation:
     students: int
     seed: int
     groups: tuple[_Group, ...]
+    told: Labels
 
     def run(
         self,
@@ -99,7 +102,7 @@ class _Evaluation:
         together: Together,
         checkpoint: Checkpoint,
     ) -> Iterator[list[StudentRun]]:
-        have = {(run.network, run.column, run.student) for run in done}
+        have = {(run.network, run.column, run.student) for run in done if run.labels == self.told}
         train = self.train.to(device)
         work = [g.schedule.samples(g.schedule.steps) for g in self.groups]
         behind = 0
@@ -132,7 +135,8 @@ class _Evaluation:
     ) -> Iterator[dict[int, Student]]:
         card = self.data.card
         streams = StudentStreams(card.name, card.revision, self.seed, group.choice.name)
-        lesson = Lesson(train, group.training, group.schedule, streams, _strategy(self.data, group.training))
+        strategy = _strategy(self.data, group.training)
+        lesson = Lesson(train, group.training, group.schedule, streams, strategy, labels=self.told)
         return train_in_parts(
             registry.build("network", group.choice.name, group.choice.args),
             card.n_classes,
@@ -153,6 +157,7 @@ class _Evaluation:
             StudentRun(
                 column=column,
                 network=group.label,
+                labels=self.told,
                 student=index,
                 accuracy=int(row.sum()) / len(row),
                 n_test=len(row),
@@ -176,6 +181,7 @@ def _groups(
     reference_items: int,
     seed: int,
     own: tuple[Choice, Training] | None = None,
+    told: Labels = "hard",
 ) -> _Evaluation:
     groups = []
     for label, choice in dict(zip(labels(protocol.networks), protocol.networks)).items():
@@ -185,7 +191,7 @@ def _groups(
         for column in columns:
             by_schedule.setdefault(schedule_for(column, rule, len(train), reference_items), []).append(column)
         groups += [_Group(choice, label, rule, schedule, tuple(named)) for schedule, named in by_schedule.items()]
-    return _Evaluation(train, data, protocol.students, seed, tuple(groups))
+    return _Evaluation(train, data, protocol.students, seed, tuple(groups), told)
 
 
 def _strategy(data: Data, training: Training) -> str:

@@ -23,7 +23,7 @@ from ddbench.evaluate.together import Together, decide
 from ddbench.evaluate.trainingset import TrainingSet
 from ddbench.evaluate.weights import Weights
 from ddbench.interfaces.network import Classifier, Network, fresh
-from ddbench.spec.cell import Training
+from ddbench.spec.cell import Labels, Training
 
 CHECK_EVERY = 64
 """Updates between two looks at the device: for progress, and to end where no student is left."""
@@ -39,6 +39,7 @@ class Lesson:
     streams: StudentStreams
     strategy: str = ""
     """Augmentation, one draw an update (the operation) and a sample (its parameters); '' for none."""
+    labels: Labels = "hard"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _name(network: Network, lesson: Lesson, indices: Sequence[int]) -> str:
     """What tells students of one set apart."""
     described = [type(network).__qualname__, network.config.model_dump(mode="json"), lesson.strategy, list(indices)]
     recipe = [lesson.training.model_dump(mode="json"), asdict(lesson.schedule), asdict(lesson.streams)]
-    return digest([*described, *recipe])
+    labels = [] if lesson.labels == "hard" else [lesson.labels]
+    return digest([*described, *recipe, *labels])
 
 
 def single_gradients(weights: Weights) -> Gradients:
@@ -148,7 +150,7 @@ def stacked_gradients(weights: Weights) -> Gradients:
     def gradients(x: Tensor, y: Tensor) -> Tensor:
         leaf = weights.values.detach().requires_grad_()
         logits = forward(dict(weights.split(leaf)), x)
-        losses = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view(y.shape).mean(1)
+        losses = F.cross_entropy(logits.flatten(0, 1), y.flatten(0, 1), reduction="none").view(y.shape[:2]).mean(1)
         # Students do not touch each other, so the gradient of the sum holds each student's own.
         (weights.gradients,) = torch.autograd.grad(losses.sum(), leaf)
         return losses.detach()

@@ -24,8 +24,8 @@ class TrainingSet(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batch(self, index: Int[Tensor, " *b"]) -> tuple[Float[Tensor, "*b *shape"], Int[Tensor, " *b"]]:
-        """Signals and labels at an index of any shape."""
+    def batch(self, index: Int[Tensor, " *b"]) -> tuple[Float[Tensor, "*b *shape"], Tensor]:
+        """Signals and labels at an index of any shape: classes `[*b]`, or probabilities `[*b, K]`."""
         ...
 
     def to(self, device: str | torch.device) -> TrainingSet: ...
@@ -33,10 +33,10 @@ class TrainingSet(Protocol):
 
 @dataclass(frozen=True)
 class TensorSet:
-    """Normalised signals `[N, *shape]` and hard labels `[N]`: a distilled set."""
+    """Normalised signals `[N, *shape]` and their labels, classes `[N]` or probabilities `[N, K]`: a distilled set."""
 
     x: Float[Tensor, "n *shape"]
-    y: Int[Tensor, " n"]
+    y: Int[Tensor, " n"] | Float[Tensor, "n k"]
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -29,6 +29,8 @@ class PlannedCell:
     """Items a class."""
     n0: int | None
     """Items a class that the float32 identity codec would hold, at least 1: the reference for students' steps."""
+    students: int
+    """Of all networks, columns and kinds of labels."""
     disk_bytes: int
     """Most that the cell's folder takes, an estimate."""
 
@@ -40,12 +42,21 @@ def plan(cells: Iterable[Cell]) -> list[PlannedCell]:
 
 def _planned(cell: Cell) -> PlannedCell:
     if cell.budget is None:
-        return PlannedCell(cell, None, None, None, None, FOLDER_BYTES + _bits_bytes(cell))
+        students = _students(cell, has_labels=False)
+        return PlannedCell(cell, None, None, None, None, students, FOLDER_BYTES + _bits_bytes(cell, students))
     parts = parts_of(cell)
     n0 = reference_slots(parts.card.signal.shape, parts.card.n_classes, parts.cap_bytes)
     n, used = _room(cell, parts)
-    disk = FOLDER_BYTES + _bits_bytes(cell) + (parts.cap_bytes if used is None else used) + _checkpoint_bytes(parts, n)
-    return PlannedCell(cell, parts.cap_bytes, used, n, n0, disk)
+    students = _students(cell, getattr(parts.method, "label_leaf", None) is not None)
+    stored_bytes = parts.cap_bytes if used is None else used
+    disk = FOLDER_BYTES + _bits_bytes(cell, students) + stored_bytes + _checkpoint_bytes(parts, n)
+    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk)
+
+
+def _students(cell: Cell, has_labels: bool) -> int:
+    protocol = cell.protocol
+    kinds = protocol.labels_for(has_labels)
+    return protocol.students * len(protocol.networks) * len(protocol.columns) * len(kinds)
 
 
 def _room(cell: Cell, parts: Parts) -> tuple[int | None, int | None]:
@@ -72,8 +83,7 @@ def _checkpoint_bytes(parts: Parts, n: int | None) -> int:
     return 4 * FLOAT32_BYTES * sum(rows[leaf.scope] * prod(leaf.shape or ()) for leaf in learned)
 
 
-def _bits_bytes(cell: Cell) -> int:
+def _bits_bytes(cell: Cell, students: int) -> int:
     """Base64 of the students' per-signal correctness, as results keep it twice (students' file and result)."""
-    card, protocol = card_of(cell.dataset), cell.protocol
-    runs = protocol.students * len(protocol.networks) * len(protocol.columns)
-    return 2 * runs * (4 * -(-card.test_size // 24) + 300)
+    card = card_of(cell.dataset)
+    return 2 * students * (4 * -(-card.test_size // 24) + 300)

@@ -13,15 +13,18 @@ from functools import cached_property
 
 from ddbench.canonical import digest
 from ddbench.report.labels import arguments
-from ddbench.result.schema import Result
+from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import Cell, Column
 from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, interval, mean
 
 Score = tuple[Column, str]
-"""A column of accuracies: how students were trained, and which network they were (or UNSEEN)."""
+"""A column of accuracies: how students were trained, and which they were (`student_label`, or UNSEEN)."""
 UNSEEN = "unseen"
 """Stands for all student networks that are not the row's match network, each with the same weight."""
+
+OWN_LABELS = " own labels"
+"""Told of students that learned the soft labels which their set stores; the others learned classes."""
 
 RAN_OUT = "rarest class has signals for"
 """What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
@@ -75,9 +78,9 @@ class Row:
         found: set[str] = set()
         for result in self.ok:
             for run in result.runs:
-                if run.column == column and run.network in networks:
+                if run.column == column and (label := student_label(run)) in networks:
                     by_seed[result.cell.seed].append(run.accuracy)
-                    found.add(run.network)
+                    found.add(label)
         return interval(by_seed) if by_seed and found == set(networks) else None
 
     def steps(self, column: Column) -> int | None:
@@ -132,14 +135,15 @@ class Table:
 
     @cached_property
     def scores(self) -> tuple[Score, ...]:
-        """Columns of accuracies, in the protocol's order; networks in the order of the results, UNSEEN after them."""
-        networks: dict[str, None] = {}
-        for row in self.rows:
-            for result in row.ok:
-                networks |= dict.fromkeys(run.network for run in result.runs)
-        if len(networks) > 1 and any(self.unseen(row) for row in self.rows):
-            networks[UNSEEN] = None
-        return tuple((column, network) for column in self.cell.protocol.columns for network in networks)
+        """Columns of accuracies, in the protocol's order; networks in the order of the results, UNSEEN after them.
+
+        Students on their set's own labels come last.
+        """
+        runs = [run for row in self.rows for result in row.ok for run in result.runs]
+        networks = dict.fromkeys(run.network for run in runs)
+        unseen = [UNSEEN] if len(networks) > 1 and any(self.unseen(row) for row in self.rows) else []
+        hard, own = (dict.fromkeys(student_label(r) for r in runs if r.labels == kind) for kind in ("hard", "own"))
+        return tuple((column, label) for column in self.cell.protocol.columns for label in (*hard, *unseen, *own))
 
     def unseen(self, row: Row) -> tuple[str, ...]:
         """Labels of the student networks that the row's matching did not use.
@@ -183,6 +187,11 @@ class Table:
 class _Draft:
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+
+
+def student_label(run: StudentRun) -> str:
+    """The student's network, and what it learned where that is not classes."""
+    return run.network + (OWN_LABELS if run.labels == "own" else "")
 
 
 def tables(results: Iterable[Result]) -> list[Table]:
@@ -242,7 +251,7 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
 
 
 def _first_network(row: Row) -> str:
-    return next((run.network for r in row.ok for run in r.runs), "")
+    return next((student_label(run) for r in row.ok for run in r.runs), "")
 
 
 def _table_order(cell: Cell) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ddbench.spec.cell import Cell, Column
+from ddbench.spec.cell import Cell, Column, Labels
+from ddbench.written import ADDED, without_added
 
 SCHEMA_VERSION = 1
 
@@ -40,6 +41,7 @@ class StudentRun(_Record):
 
     column: Column
     network: str
+    labels: Annotated[Labels, ADDED] = Field("hard", description="own: trained on the soft labels that the set stores.")
     student: int = Field(
         ge=0, description="Index of the student; equal indices share their random streams across methods."
     )
@@ -49,6 +51,8 @@ class StudentRun(_Record):
     steps: int = Field(ge=0, description="Updates of the student.")
     samples_seen: int = Field(ge=0)
     train_loss: float | None = Field(None, description="Mean loss of the last epoch; null where it was not finite.")
+
+    _without_added = without_added
 
 
 class Phase(_Record):

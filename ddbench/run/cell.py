@@ -22,7 +22,8 @@ from ddbench.distill.build import Built, Workshop, first_task, learn_set, pick
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
 from ddbench.distill.loop import Progress
 from ddbench.errors import ArtifactError, Divergence, PluginError, SpecError
-from ddbench.evaluate import TensorSet, evaluate, evaluate_full
+from ddbench.evaluate import evaluate_full
+from ddbench.evaluate.told import by_labels
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
@@ -94,12 +95,14 @@ def produce(
     losses = tuple(LossPoint(step=s, loss=x) for s, x in record.losses)
     if divergence is not None:
         return Outcome(storage, (), kept, losses, tuple(record.notes), divergence)
-    x, y = stored.decode()
+    x, source = stored.decode_items()
+    y, soft = stored.labels[source], own_labels(method, stored)
     signals = torch.bincount(y, minlength=card.n_classes).tolist()
     storage = storage.model_copy(update={"signals": tuple(signals)})
     reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
     own = own_recipe(cell, method, stored, record)
-    score = partial(evaluate, TensorSet(x, y), data, cell.protocol, reference_items=reference, own=own)
+    soft = None if soft is None else soft[source]
+    score = partial(by_labels, x, y, soft, data, cell.protocol, reference_items=reference, own=own)
     runs = students(cell, folder, record, score, device, checkpoint_s, report)
     return Outcome(storage, runs, kept, losses, tuple(record.notes))
 
@@ -119,6 +122,16 @@ def own_recipe(cell: Cell, method: Method, stored: DistilledSet, record: Record)
         ) from error
     record.note(f"Students of {cell.network} are trained with what the set brings along: {told}.")
     return cell.network, own
+
+
+def own_labels(method: Method, stored: DistilledSet) -> torch.Tensor | None:
+    """Probabilities `[M, K]` of the labels that the set stores with its items; None where it stores none."""
+    leaf = method.label_leaf if isinstance(method, Matcher) else None
+    if leaf is None:
+        return None
+    logits = stored.codes[leaf]
+    assert isinstance(logits, torch.Tensor)
+    return logits.softmax(1)
 
 
 def left_behind(folder: Path, record: Record) -> DistilledSet | None:
@@ -308,4 +321,4 @@ def students(
             record.save()
     checkpoint.drop()
     order = {c: i for i, c in enumerate(cell.protocol.columns)}
-    return tuple(sorted(done, key=lambda r: (order.get(r.column, 9), r.network, r.student)))
+    return tuple(sorted(done, key=lambda r: (r.labels, order.get(r.column, 9), r.network, r.student)))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from ddbench.budget import Budget
 from ddbench.canonical import canonical, digest
 from ddbench.leaf import Storage
-from ddbench.written import as_written
+from ddbench.written import ADDED, as_written, without_added
 
 Column = Literal["equal_steps", "equal_epochs"]
+Labels = Literal["hard", "own"]
+"""What students are told an item is: its class, or the soft label that the set stores for it."""
 SEMANTICS = "1"
 """Changes whenever the framework itself would compute another result from the same cell."""
 
@@ -86,14 +88,26 @@ class EvaluationProtocol(Training):
     evaluate_on: Literal["test", "validation"] = Field(
         "test", description="validation: hold out 10 % of the training set and never touch the test set (for tuning)."
     )
+    labels: Annotated[tuple[Labels, ...], ADDED] = Field(
+        ("hard", "own"),
+        min_length=1,
+        description="Of a set that stores soft labels: students learn classes (hard), its labels (own), or some "
+        "of them each. Students of other sets learn classes.",
+    )
     full: Training | None = Field(None, description="How students train on the whole dataset; default: as above.")
 
-    @field_validator("networks", "columns", mode="before")
+    _without_added = without_added
+
+    def labels_for(self, has_own: bool) -> tuple[Labels, ...]:
+        """What students of a set learn; `has_own`: the set stores soft labels."""
+        return self.labels if has_own else ("hard",)
+
+    @field_validator("networks", "columns", "labels", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | dict) else tuple(value) if isinstance(value, list) else value
 
-    @field_validator("networks", "columns")
+    @field_validator("networks", "columns", "labels")
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if twice := [str(v) for i, v in enumerate(value) if v in value[:i]]:
