@@ -26,14 +26,16 @@ REPORT_EVERY = 16
 """Updates between two reports."""
 
 
-def expert_weights(task: PrepareTask, config: MttConfig) -> Float[Tensor, "e t p"]:
+def expert_weights(task: PrepareTask, config: MttConfig, final: bool = False) -> Float[Tensor, "e t p"]:
     """Weights of every expert, at first and after each epoch that a start or a target can be, on the CPU.
+
+    With `final` one row more, the weights after the expert's last epoch.
 
     Raises: Divergence where an expert's weights stop being finite; ArtifactError where the cache holds other networks'.
     """
     size = FlatNetwork(task.network(0)).size
     epochs, kept = config.expert_epochs_total + 1, config.max_start + config.expert_epochs
-    weights = torch.empty(config.experts, kept, size, dtype=getattr(torch, config.expert_dtype))
+    weights = torch.empty(config.experts, kept + final, size, dtype=getattr(torch, config.expert_dtype))
     done = 0
 
     def train(which: list[int]) -> list[Tensors]:
@@ -50,7 +52,9 @@ def expert_weights(task: PrepareTask, config: MttConfig) -> Float[Tensor, "e t p
                 f"Expert {e} in the cache has the shape {tuple(trajectory.shape)}; this network's experts have "
                 f"{(epochs, size)}. Delete the folder 'experts' of the cache."
             )
-        weights[e] = trajectory[:kept]
+        weights[e, :kept] = trajectory[:kept]
+        if final:
+            weights[e, kept] = trajectory[-1]
         done += 1
         task.progress(done / config.experts)
     return weights

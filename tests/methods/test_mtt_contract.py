@@ -23,6 +23,14 @@ class TestMttInChunks(MethodContract):
     shapes: ClassVar[tuple[tuple[int, ...], ...]] = ((1, 8, 8),)
 
 
+class TestDatm(MethodContract):
+    method = "mtt"
+    args: ClassVar[dict[str, Any]] = {
+        **SMALL, "soft_labels": True, "lr_label": 0.5, "first_items": "correct", "first_max_start": 1, "grow_until": 3,
+        "loss_threshold": 50.0, "ema": 0.5, "min_step_size": 1e-3,
+    }  # fmt: skip
+
+
 class TestMttUnrolled(MethodContract):
     method = "mtt"
     args: ClassVar[dict[str, Any]] = {**SMALL, "differentiate": "unroll"}

@@ -182,7 +182,7 @@ def test_starts_and_targets_come_from_the_window() -> None:
     drawn = set()
     for step in range(200):
         stream = Generator().manual_seed(step)
-        task = SimpleNamespace(prepared={"experts": weights}, generator=lambda name, stream=stream: stream)
+        task = SimpleNamespace(prepared={"experts": weights}, generator=lambda name, stream=stream: stream, step=step)
         start, target = TrajectoryMatching(config).window(task)  # pyright: ignore[reportArgumentType]
         assert float(target) == float(start) + 2
         drawn.add(int(start))
