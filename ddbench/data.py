@@ -73,6 +73,8 @@ def load(dataset: Dataset, evaluate_on: Literal["test", "validation"] = "test") 
             )
         if len(split) != size:
             raise DataError(f"The {name} split of {card.name!r} has {size} signals but {len(split)} labels.")
+        if split.signals.is_floating_point():
+            _check_finite(name, card.name, split)
         if len(split) and not 0 <= int(split.labels.min()) <= int(split.labels.max()) < card.n_classes:
             raise DataError(f"The {name} split of {card.name!r} has labels outside 0…{card.n_classes - 1}.")
     rarest = int(torch.bincount(train.labels, minlength=card.n_classes).min())
@@ -84,6 +86,20 @@ def load(dataset: Dataset, evaluate_on: Literal["test", "validation"] = "test") 
         return Data(card, train, test)
     kept, held_out = validation_split(train.labels, card)
     return Data(card, train.take(kept), train.take(held_out))
+
+
+def _check_finite(name: str, dataset: str, split: Split) -> None:
+    spoilt = (~split.signals.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
+    if spoilt:
+        raise DataError(
+            f"The {name} split of {dataset!r} holds values that are not finite in {len(spoilt)} of its {len(split)} "
+            f"signals, the first at index {spoilt[0]}. Replace the files by sound ones, or leave those signals out."
+        )
+
+
+def held_out_size(items: int) -> int:
+    """How many of a class's training items a validation split holds out."""
+    return max(1, round(items * VALIDATION_SHARE))
 
 
 def validation_split(labels: Int[Tensor, " n"], card: DatasetCard) -> tuple[Tensor, Tensor]:
@@ -99,9 +115,7 @@ def validation_split(labels: Int[Tensor, " n"], card: DatasetCard) -> tuple[Tens
             raise DataError(
                 f"Class {k} of {card.name!r} has {len(members)} training signals; a validation split needs two or more."
             )
-        held.append(
-            members[torch.randperm(len(members), generator=draw)[: max(1, round(len(members) * VALIDATION_SHARE))]]
-        )
+        held.append(members[torch.randperm(len(members), generator=draw)[: held_out_size(len(members))]])
     held_out = torch.cat(held).sort().values
     mask = torch.ones(len(labels), dtype=torch.bool)
     mask[held_out] = False

@@ -21,10 +21,7 @@ _DIGEST_BYTES = 32
 
 def write_sealed(path: Path, key: str, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
     """Stores tensors and a note (JSON values) of the cell `key`. Raises: RunError where it cannot."""
-    # cloned, since tensors that share memory are refused by safetensors
-    copies = {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
-    body = save(copies, metadata={"note": json.dumps({**note, "key": key})})
-    write_atomic(path, hashlib.sha256(body).digest() + body)
+    write_atomic(path, seal(storable(tensors), {**note, "key": key}))
 
 
 def read_sealed(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -38,12 +35,12 @@ def read_sealed(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]
         return None
     except OSError as error:
         raise ArtifactError(f"The checkpoint {path} cannot be read: {error.strerror}.") from error
-    body = data[_DIGEST_BYTES:]
-    if hashlib.sha256(body).digest() != data[:_DIGEST_BYTES]:
-        raise ArtifactError(f"The checkpoint {path} is damaged.")
     try:
-        tensors = load(body)
-        note = json.loads(_metadata(body)["note"])
+        body = unsealed(data)
+    except ValueError as error:
+        raise ArtifactError(f"The checkpoint {path} is damaged.") from error
+    try:
+        tensors, note = load(body), note_of(body)
         owner = str(note["key"])
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise not_a_checkpoint(path, error) from error
@@ -57,6 +54,26 @@ def not_a_checkpoint(path: Path, error: Exception) -> ArtifactError:
     return ArtifactError(f"{path} is not a checkpoint: {type(error).__name__}: {error}.")
 
 
-def _metadata(body: bytes) -> dict[str, str]:
+def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU, detached; copied since safetensors refuses tensors that share memory."""
+    return {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
+
+
+def seal(tensors: dict[str, Tensor], note: Mapping[str, Any]) -> bytes:
+    """A digest, then the safetensors file that it is of; the note (JSON values) stands in that file's metadata."""
+    body = save(tensors, metadata={"note": json.dumps(note)})
+    return hashlib.sha256(body).digest() + body
+
+
+def unsealed(data: bytes) -> bytes:
+    """The safetensors file under a seal. Raises: ValueError where it is not what the digest was made of."""
+    body = data[_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != data[:_DIGEST_BYTES]:
+        raise ValueError("it was cut short, changed or damaged")
+    return body
+
+
+def note_of(body: bytes) -> dict[str, Any]:
+    """The note of a safetensors file. Raises: ValueError, KeyError or TypeError where it has none."""
     size = int.from_bytes(body[:8], "little")
-    return json.loads(body[8 : 8 + size])["__metadata__"]
+    return json.loads(json.loads(body[8 : 8 + size])["__metadata__"]["note"])

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from ddbench.canonical import digest
 from ddbench.errors import RunError
 from ddbench.files import write_atomic
+from ddbench.sealed import note_of, seal, storable, unsealed
 
-_DIGEST_BYTES = 32
+
+@dataclass(frozen=True)
+class Touched:
+    """What became of an entry: `found` or `made`; `unsound` before it is made anew; `unkept` if it cannot be stored."""
+
+    kind: Literal["found", "made", "unsound", "unkept"]
+    path: Path
+    size_bytes: int = 0
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """Kind and file name, below the cache's folder."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+
+Listener = Callable[[Touched], None]
+_LISTENERS: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """`listener` is told of every entry that this thread touches meanwhile."""
+    token = _LISTENERS.set((*_LISTENERS.get(), listener))
+    try:
+        yield
+    finally:
+        _LISTENERS.reset(token)
 
 
 def cache_root() -> Path:
@@ -41,29 +70,45 @@ def cached(kind: str, coordinates: dict[str, Any], compute: Callable[[], dict[st
 
 
 def read_entry(path: Path) -> dict[str, Tensor] | None:
-    """The tensors of an entry; None where it is missing, damaged or half written."""
+    """The tensors of an entry; None where it is missing, damaged, half written, or another's under this name."""
     try:
-        return _unsealed(path.read_bytes())
-    except (OSError, SafetensorError, ValueError, KeyError):
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        return _unsound(path, f"it cannot be read ({error.strerror})")
+    try:
+        body = unsealed(data)
+        owner = str(note_of(body)["key"])
+        tensors = load(body)
+    except (SafetensorError, ValueError) as error:
+        return _unsound(path, str(error))
+    except (KeyError, TypeError):
+        return _unsound(path, "it does not say what it was computed for")
+    if owner != path.stem:
+        return _unsound(path, f"it is the entry {owner[:12]} under another's name")
+    _tell(Touched("found", path, len(data)))
+    return tensors
 
 
 def write_entry(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Stores an entry if it can; gives the tensors as they would be read back."""
-    # cloned, since safetensors refuses tensors that share memory
-    tensors = {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
+    tensors = storable(tensors)
+    data = seal(tensors, {"key": path.stem})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        body = save(tensors)
-        write_atomic(path, hashlib.sha256(body).digest() + body)
-    except (OSError, RunError):
-        pass
+        write_atomic(path, data)
+    except (OSError, RunError) as error:
+        _tell(Touched("unkept", path, len(data), str(error)))
+    else:
+        _tell(Touched("made", path, len(data)))
     return tensors
 
 
-def _unsealed(data: bytes) -> dict[str, Tensor]:
-    """The tensors of an entry, a digest before its safetensors. Raises: ValueError where they do not agree."""
-    body = data[_DIGEST_BYTES:]
-    if hashlib.sha256(body).digest() != data[:_DIGEST_BYTES]:
-        raise ValueError("the entry was changed or damaged")
-    return load(body)
+def _unsound(path: Path, why: str) -> None:
+    _tell(Touched("unsound", path, why=why))
+
+
+def _tell(touched: Touched) -> None:
+    for listener in _LISTENERS.get():
+        listener(touched)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def _round(
                 # it may have been written between the look and the lock
                 found = read_entry(path)
                 if found is None:
+                    _clear(path)
                     mine.append(i)
             if found is not None:
                 yield i, found
@@ -59,6 +60,13 @@ def _round(
         if mine:
             for i, tensors in zip(mine, compute(mine), strict=True):
                 yield i, write_entry(entry_path(kind, coordinates[i]), tensors)
+
+
+def _clear(path: Path) -> None:
+    """Drops what a process that was killed amid writing the entry left beside it; the caller holds the entry's lock."""
+    for half in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(OSError):
+            half.unlink()
 
 
 def _claim(path: Path, locks: ExitStack) -> bool:

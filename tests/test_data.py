@@ -134,3 +134,19 @@ def test_data_that_are_not_what_the_card_says(card, train, test, what):
 def test_a_class_of_one_signal_cannot_be_split():
     with pytest.raises(DataError, match=r"Class 1 .* has 1 training"):
         validation_split(labels_of([5, 1, 5]), card_of([5, 1, 5]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("part", ["training", "test"])
+def test_numbers_that_are_none_are_refused_with_their_place(part, value):
+    splits = {"training": TRAIN, "test": TEST}
+    spoilt = splits[part].signals.float()
+    spoilt[[2, 3], 1, 0] = value
+    splits[part] = Split(spoilt, splits[part].labels)
+    said = (
+        rf"The {part} split of 'made_up' holds values that are not finite in 2 of its \d+ signals, the first at index 2"
+    )
+    with pytest.raises(DataError, match=said):
+        load(MadeUp(card_of(SIZES), splits["training"], splits["test"]))
+    spoilt[[2, 3], 1, 0] = 1e30
+    load(MadeUp(card_of(SIZES), splits["training"], splits["test"]))

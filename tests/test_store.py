@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ddbench.store import cache_root, cached
+from ddbench.store import Touched, cache_root, cached, entry_path, listening
 
 WANTED = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2], dtype=torch.int32)}
 
@@ -102,3 +102,40 @@ def test_the_cache_lies_where_the_variable_says(root, monkeypatch):
     assert cache_root() == root
     monkeypatch.delenv("DDBENCH_CACHE")
     assert cache_root() == Path.home() / ".cache" / "ddbench"
+
+
+def test_an_entry_under_anothers_name_is_not_used():
+    compute, other = Compute(), Compute({"a": torch.zeros(2)})
+    cached("fit", {"of": 1}, compute)
+    cached("fit", {"of": 2}, other)
+    mine, strange = (entry_path("fit", {"of": i}) for i in (1, 2))
+    mine.write_bytes(strange.read_bytes())
+    told: list[Touched] = []
+    with listening(told.append):
+        assert same(cached("fit", {"of": 1}, compute), WANTED)
+    assert compute.calls == 2
+    assert [(t.kind, t.name) for t in told] == [("unsound", f"fit/{mine.name}"), ("made", f"fit/{mine.name}")]
+    assert told[0].why == f"it is the entry {strange.stem[:12]} under another's name"
+    assert told[1].size_bytes == mine.stat().st_size
+
+
+def test_listeners_are_told_while_they_listen(root):
+    outer: list[str] = []
+    inner: list[str] = []
+    with listening(lambda t: outer.append(t.kind)):
+        cached("fit", {}, Compute())
+        with listening(lambda t: inner.append(t.kind)):
+            cached("fit", {}, Compute())
+        entry(root).unlink()
+    cached("fit", {}, Compute())
+    assert outer == ["made", "found"]
+    assert inner == ["found"]
+
+
+def test_what_cannot_be_stored_is_told(root):
+    root.write_bytes(b"")
+    told: list[Touched] = []
+    with listening(told.append):
+        cached("fit", {}, Compute())
+    assert [t.kind for t in told] == ["unkept"]
+    assert told[0].why

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench.data import Data
-from ddbench.errors import SpecError
+from ddbench.errors import PluginError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Tensors
 from ddbench.interfaces.method import Space
 from ddbench.leaf import Leaf
@@ -103,6 +103,7 @@ class CodeSpace(MatchSpace):
         self.leaf = self.codec.code_leaf
         encoded = torch.cat([self._encode(x, y) for x, y in self.data.source.batches(ENCODE_BATCH)])
         self.shape = tuple(encoded.shape[1:])
+        _check_finite(encoded, self.codec, self.data)
         self.augmentation = self.codec.code_augmentation(self.data.card.signal.augmentation)
         axes = [0, *range(2, encoded.dim())]
         self.mean = encoded.mean(axes, keepdim=True)[0].to(self.device)
@@ -135,6 +136,16 @@ class CodeSpace(MatchSpace):
 
 def match_space(space: Space, data: Data, codec: Codec, shared: Codes, device: torch.device) -> MatchSpace:
     return CodeSpace(data, codec, device, shared) if space == "code" else SignalSpace(data, codec, device)
+
+
+def _check_finite(encoded: Tensor, codec: Codec, data: Data) -> None:
+    spoilt = (~encoded.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
+    if spoilt:
+        raise PluginError(
+            f"The codec {type(codec).__name__} gives codes that are not finite for {len(spoilt)} of {len(encoded)} "
+            f"training items of {data.card.name!r}, the first at index {spoilt[0]}. Change its arguments, or match it "
+            "in signal space."
+        )
 
 
 def _parameter(value: object, device: torch.device) -> Tensor:

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from ddbench.run.folder import RunFolder
 from ddbench.run.phases import Record
 from ddbench.run.provenance import now, provenance
 from ddbench.spec.cell import Cell
+from ddbench.store import Touched, listening
 
 REPORT_EVERY_S = 0.5
 INTERNAL = 70
@@ -130,7 +132,8 @@ def _attempt(
 ) -> tuple[Outcome | None, Status, Failure | None]:
     """(outcome, status, failure) of a cell. Raises: RunError alone, since no result could be written either."""
     try:
-        outcome = produce(cell, where, record, device, checkpoint_s, progress)
+        with listening(partial(_note_entry, record)):
+            outcome = produce(cell, where, record, device, checkpoint_s, progress)
     except RunError:
         raise
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -143,6 +146,11 @@ def _attempt(
     if outcome.divergence is not None:
         return outcome, "diverged", _failure(outcome.divergence, "distil")
     return outcome, "ok", None
+
+
+def _note_entry(record: Record, touched: Touched) -> None:
+    if touched.kind == "unsound":
+        record.note(f"The cache's {touched.name} was made anew: {touched.why}.")
 
 
 def _failure(error: BaseException, phase: str) -> Failure:

@@ -9,7 +9,7 @@ from distill_helpers import CPU, Plain, Tiles, codes_of, data_of, target_of, tas
 from torch import Generator
 
 from ddbench.distill.space import CodeSpace, SignalSpace, match_space
-from ddbench.errors import SpecError
+from ddbench.errors import PluginError, SpecError
 
 SHAPES = [(2, 4, 4), (3, 5), (6,)]
 
@@ -106,3 +106,11 @@ def test_signal_space_shows_normalised_signals_and_learns_every_learned_leaf():
     values, source = space.values({n: p for n, (p, _) in params.items()}, codes, y, Generator())
     assert values.shape == (12, 2, 4, 4)
     assert source.tolist() == [*range(6), *range(6)]
+
+
+def test_real_codes_that_are_no_numbers_are_refused():
+    data = data_of()
+    codec = Plain(None, target_of(data))
+    codec.encode = lambda x, y, shared: {"x": x.index_fill(0, torch.tensor([4, 9]), torch.inf)}
+    with pytest.raises(PluginError, match=r"codes that are not finite for 2 of 27 training items .* at index 4"):
+        code_space(data, codec)

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from ddbench_codecs.identity import Identity
 from small_cells import small_cell, small_folder
 
+from ddbench.datasets.tabular import BreastCancer
 from ddbench.engines.inline import Inline
 from ddbench.errors import ArtifactError, RunError
+from ddbench.interfaces.dataset import Split
 from ddbench.interfaces.engine import Event, Job
 from ddbench.run import cell as cell_module
 from ddbench.run import folder as folder_module
@@ -265,3 +268,47 @@ def test_a_look_at_a_folder_leaves_no_trace(tmp_path: Path):
     before = sorted(p for p in folder.path.rglob("*"))
     assert folder.state(cell.key) == "waiting"
     assert sorted(p for p in folder.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("space", ["signal", "code"])
+@pytest.mark.parametrize("method", ["random", "kmeans", "dm"])
+def test_codes_that_are_no_numbers_are_a_failure_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, space: str
+):
+    encode = Identity.encode
+
+    def spoilt(self, x, y, shared):
+        codes = encode(self, x, y, shared)["x"]
+        return {"x": codes.index_fill(0, torch.tensor([3]), torch.nan)}
+
+    monkeypatch.setattr(Identity, "encode", spoilt)
+    cell = small_cell(method=method, space=space)
+    folder = small_folder(tmp_path / "run", [cell])
+    run(folder)
+    result = folder.result(cell.key)
+    assert result is not None
+    assert result.status == "failed"
+    assert result.error is not None
+    assert (result.error.kind, result.error.phase, result.error.traceback) == ("PluginError", "distil", "")
+    assert "not finite" in result.error.message
+    assert "dentity" in result.error.message
+
+
+def test_data_that_are_no_numbers_are_a_failure_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    load = BreastCancer.load
+
+    def spoilt(self):
+        train, test = load(self)
+        return Split(train.signals.index_fill(0, torch.tensor([7]), torch.nan), train.labels), test
+
+    monkeypatch.setattr(BreastCancer, "load", spoilt)
+    cell_module._load.cache_clear()
+    cell = small_cell(method="random", dataset="breast_cancer")
+    folder = small_folder(tmp_path / "run", [cell])
+    run(folder)
+    result = folder.result(cell.key)
+    assert result is not None
+    assert result.error is not None
+    assert (result.error.kind, result.error.phase, result.error.traceback) == ("DataError", "data", "")
+    assert "not finite in 1 of its" in result.error.message
+    assert "index 7" in result.error.message
