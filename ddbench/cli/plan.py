@@ -26,6 +26,7 @@ def plan(suite: str) -> None:
     from ddbench.planning.expand import expand
     from ddbench.planning.load import load_suite
     from ddbench.planning.mandatory import missing_mandatory
+    from ddbench.planning.plan import kept_bytes
     from ddbench.planning.plan import plan as planned
 
     loaded = load_suite(suite)
@@ -45,12 +46,25 @@ def plan(suite: str) -> None:
     )
     for line in _recipes(cells):
         click.echo(line)
+    if kept := kept_bytes(found):
+        click.echo(
+            f"What methods prepare (experts) takes {bytes_in_words(kept)} more in the cache, shared by cells: "
+            "`ddbench prepare` makes it beforehand."
+        )
     for sentence in missing_mandatory(cells):
         click.echo(f"Mandatory row absent: {sentence}")
 
 
 def _disk(planned: Sequence[PlannedCell]) -> str:
-    return f"{sum(p.disk_bytes for p in planned) / 1e6:,.1f} MB"
+    return bytes_in_words(sum(p.disk_bytes for p in planned))
+
+
+def bytes_in_words(size_bytes: int) -> str:
+    """In the largest of GB, MB and kB of which there is one."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if size_bytes >= size:
+            return f"{size_bytes / size:,.{2 if unit == 'GB' else 1}f} {unit}"
+    return f"{size_bytes / 1e3:.1f} kB"
 
 
 def _grid(planned: Sequence[PlannedCell]) -> str:

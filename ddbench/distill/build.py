@@ -22,7 +22,8 @@ from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.errors import DataError, Divergence, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Ragged, Tensors
 from ddbench.interfaces.method import Matcher, Selector
-from ddbench.interfaces.network import Network
+from ddbench.interfaces.network import Network, count_weights, weightless
+from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench.spec.cell import Cell
 
@@ -69,7 +70,17 @@ class Workshop:
         x, y = self._signals(index)
         stream = rng.generator("codec-begin", dataset=self.data.card.revision, seed=self.cell.seed)
         shared = self.fitted | self.codec.begin(x, y, stream)
-        return shared | self.codec.encode(x, y, shared)
+        codes = shared | self.codec.encode(x, y, shared)
+        self._check_finite(codes)
+        return codes
+
+    def _check_finite(self, codes: Codes) -> None:
+        for name, leaf in codes.items():
+            if isinstance(leaf, Tensor) and leaf.is_floating_point() and not bool(leaf.isfinite().all()):
+                raise PluginError(
+                    f"The codec {self.cell.codec} gives values that are not finite in its leaf {name!r} for real items "
+                    f"of {self.data.card.name!r}. Change its arguments, or leave it out for this dataset."
+                )
 
     def encode_items(self, index: Int[Tensor, "k n_s"], shared: Codes) -> Codes:
         """Item leaves alone, under class and set leaves that stay: what was prepared may rest on them."""
@@ -140,7 +151,10 @@ def _packed_whole(
 
 
 def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] = lambda fraction: None) -> Matching:
-    """The task at its first items, with whatever the matcher prepares; `tell` gets the share of that work done."""
+    """The task at its first items, with whatever the matcher prepares; `tell` gets the share of that work done.
+
+    Raises: SpecError where the matcher refuses the cell (plans ask it too, but cells are also made by hand).
+    """
     leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
     if clash := {x.name for x in leaves} & {x.name for x in extra}:
         raise PluginError(f"Codec and method both declare a leaf {', '.join(sorted(clash))}; rename the method's.")
@@ -151,9 +165,12 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
     y = torch.arange(shop.n_classes).repeat_interleave(n)
     if matcher.start() == "noise":
         codes |= space.noise(codes, y, initial.noise(shop.data, shop.cell.budget, shop.cell.seed))
-    values = n * shop.n_classes * (shop.codec.signals_per_item if shop.cell.space == "signal" else 1)
+    values = n * (shop.codec.signals_per_item if shop.cell.space == "signal" else 1)
+    weights = count_weights(weightless(shop.network, space.shape, shop.n_classes))
+    rarest = min(len(members) for members in shop.data.members)
+    matcher.check(Room(shop.n_classes, n, values, space.shape, weights, rarest, len(shop.data.train)))
     named = identity(shop.cell, shop.data, shop.codec, shop.network, space, codes)
-    preparation = Preparation(shop.data, space, shop.network, named, values, tell)
+    preparation = Preparation(shop.data, space, shop.network, named, values * shop.n_classes, tell)
     prepared, notes = matcher.prepare(preparation), ()
     if matcher.start() == "real":
         chosen = suitable(matcher, preparation, prepared, index, shop.cell.budget, shop.cell.seed)

@@ -19,6 +19,7 @@ from ddbench.interfaces.codec import Codec, Codes, Tensors
 from ddbench.interfaces.method import Augment
 from ddbench.interfaces.network import Classifier, Network, fresh
 from ddbench.spec.cell import Cell
+from ddbench.store import entry_path
 from ddbench.store_shared import cached_each
 
 
@@ -72,11 +73,17 @@ class Preparation:
         together: int = 1,
     ) -> Iterator[tuple[int, Tensors]]:
         if self.on_disk:
-            yield from cached_each(kind, [{"match": self.identity, "of": c} for c in coordinates], compute, together)
+            yield from cached_each(kind, [self._named(c) for c in coordinates], compute, together)
             return
         for start in range(0, len(coordinates), together):
             group = list(range(start, min(start + together, len(coordinates))))
             yield from zip(group, compute(group), strict=True)
+
+    def kept_at(self, kind: str, coordinates: dict[str, Any]) -> str:
+        return str(entry_path(kind, self._named(coordinates)))
+
+    def _named(self, coordinates: dict[str, Any]) -> dict[str, Any]:
+        return {"match": self.identity, "of": coordinates}
 
     def progress(self, fraction: float) -> None:
         self.tell(fraction)

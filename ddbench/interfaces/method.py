@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from ddbench.interfaces.codec import Codes, Tensors
 from ddbench.interfaces.network import Classifier
 from ddbench.interfaces.plugin import Plugin, PluginConfig
+from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench.written import ADDED
 
@@ -174,9 +175,13 @@ class PrepareTask(Protocol):
     ) -> Iterator[tuple[int, Tensors]]:
         """(index, tensors) of one cache entry for each of `coordinates` within this match space, in any order.
 
-        What is missing, damaged or half written is computed, up to `together` entries at once, and stored at once.
-        Each entry is computed by one process only.
+        What is missing, damaged, half written or another's is computed, up to `together` entries at once, and stored
+        at once. Each entry is computed by one process only.
         """
+        ...
+
+    def kept_at(self, kind: str, coordinates: dict[str, Any]) -> str:
+        """The file of one such entry, for messages about what it holds."""
         ...
 
     def progress(self, fraction: float) -> None:
@@ -228,11 +233,22 @@ class Matcher(Method):
         """What the first items are."""
         return "real"
 
-    def prepare(self, task: PrepareTask) -> Tensors:
-        """What the matcher needs before its loop (expert trajectories); stands in `task.prepared` then.
+    def check(self, room: Room) -> None:
+        """Refuses a cell that the arguments do not go with. Default: goes with all.
 
-        Raises: SpecError where the arguments do not go with the task; before any long work.
+        Asked while a suite is planned, so that `plan`, `validate` and `run` name the line, and again before the first
+        update. Raises: SpecError saying what was asked, what there is, and what to give instead.
         """
+
+    def entries(self, room: Room) -> Sequence[tuple[dict[str, Any], int]]:
+        """(coordinates, bytes) of each cache entry that `prepare` will keep, as it gives them to `PrepareTask.kept`.
+
+        Plans add them up, each once for all cells that share it. Default: none, or not known beforehand.
+        """
+        return ()
+
+    def prepare(self, task: PrepareTask) -> Tensors:
+        """What the matcher needs before its loop (expert trajectories); stands in `task.prepared` then."""
         return {}
 
     def suits(

@@ -41,3 +41,13 @@ def fresh(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return network.build(shape, n_classes).to(device)
+
+
+def weightless(network: Network, shape: tuple[int, ...], n_classes: int) -> Classifier:
+    """The classifier without memory for its weights: enough to learn whether the shape is taken, and its size."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return network.build(shape, n_classes)
+
+
+def count_weights(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from ddbench import registry
-from ddbench.budget import slots
-from ddbench.canonical import canonical
-from ddbench.cost import cost_of
 from ddbench.errors import BudgetError, DdbenchError
 from ddbench.planning.facts import Parts, asked, card_of, parts_of
+from ddbench.planning.room import items_of, match_shape, measured, room_of
 from ddbench.spec.cell import Cell, Choice
 
 
@@ -42,6 +37,8 @@ def faults_of(cell: Cell) -> list[PairFault]:
             parts = parts_of(cell)
             faults += [*_pair(cell, parts), *_networks(cell, parts)]
             faults += _room(cell, parts)
+            if all(fault.axis == "student" for fault in faults):
+                faults += _arguments(cell, parts)
     except DdbenchError as error:
         axis = "budget" if isinstance(error, BudgetError) else "codec" if cell.budget else "dataset"
         faults.append(PairFault(axis, f"{cell.codec} on {cell.dataset}: {error} {_way_out(cell, 'dataset', 'codec')}"))
@@ -66,7 +63,7 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         yield fault(f"the method is defined in {' and '.join(method.spaces)} space", "method", "space")
     if cell.space == "code" and codec.code_leaf is None:
         yield fault("the codec has no code space", "codec", "space")
-    if cell.space == "code" and codec.code_leaf is not None and _code_shape(parts) is None:
+    if cell.space == "code" and codec.code_leaf is not None and match_shape(cell, parts) is None:
         yield fault(f"the codec's code leaf {codec.code_leaf!r} is not a fixed-size item leaf of its", "codec", "space")
     if cell.space == "code" and codec.signals_per_item != 1:
         yield fault(f"a code is {codec.signals_per_item} signals, networks in code space need one", "codec", "space")
@@ -85,7 +82,7 @@ def _room(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         return
     subject = f"{cell.codec} × {cell.method}" if parts.extra else str(cell.codec)
     try:
-        slots(cost_of((*parts.leaves, *parts.extra), cell.storage), parts.card.n_classes, parts.cap_bytes)
+        items_of(cell, parts)
     except BudgetError as error:
         yield PairFault("budget", f"{subject} on {cell.dataset}, stored as {cell.storage}: {error}")
     need, found = parts.codec.signals_per_item, parts.card.smallest_class
@@ -94,17 +91,25 @@ def _room(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         yield PairFault("codec", f"{text} {_way_out(cell, 'dataset', 'codec')}")
 
 
-def _code_shape(parts: Parts) -> tuple[int, ...] | None:
-    for leaf in parts.leaves:
-        if leaf.name == parts.codec.code_leaf and leaf.scope == "item":
-            return leaf.shape
-    return None
+def _arguments(cell: Cell, parts: Parts) -> Iterator[PairFault]:
+    """What a matcher says to the room; asked only where all else goes together."""
+    from ddbench.interfaces.method import Matcher
+
+    if not isinstance(parts.method, Matcher):
+        return
+    room = room_of(cell, parts)
+    try:
+        asked(f"The method '{cell.method}'", lambda: parts.method.check(room))
+    except DdbenchError as error:
+        where = f"{cell.codec} × {cell.method.name} on {cell.dataset} at {cell.budget}"
+        stored = "" if cell.storage == "float32" else f", stored as {cell.storage}"
+        yield PairFault("method", f"{where}{stored}: {error}")
 
 
 def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     from ddbench.interfaces.method import Matcher
 
-    shape = parts.card.signal.shape if cell.space == "signal" else _code_shape(parts)
+    shape = match_shape(cell, parts)
     if isinstance(parts.method, Matcher) and shape is not None:
         refusal = _refused(cell, cell.network, shape, parts.card.n_classes, "match network")
         if refusal:
@@ -119,22 +124,5 @@ def _students(cell: Cell, shape: tuple[int, ...], n_classes: int) -> Iterator[Pa
 
 
 def _refused(cell: Cell, choice: Choice, shape: tuple[int, ...], n_classes: int, role: str) -> str:
-    plugin = registry.load("network", choice.name)
-    refusal = _refusal(plugin, choice.name, canonical(choice.args), shape, n_classes)
+    refusal = measured(choice, shape, n_classes).refusal
     return refusal and f"the {role} '{choice}' does not take shape {shape} of {cell.dataset}: {refusal}"
-
-
-@lru_cache(maxsize=256)
-def _refusal(plugin: type[Any], name: str, args: str, shape: tuple[int, ...], n_classes: int) -> str:
-    """What the network says against the shape; '' for nothing. Built without memory for its weights."""
-    import json
-
-    import torch
-
-    network = registry.build("network", name, json.loads(args))
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        try:
-            asked(f"The network {name!r}", lambda: network.build(shape, n_classes))
-        except DdbenchError as error:
-            return str(error)
-    return ""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
-from ddbench.budget import FLOAT32_BYTES, reference_slots, slots
+from ddbench.budget import FLOAT32_BYTES, reference_slots
 from ddbench.cost import cost_of
 from ddbench.planning.facts import Parts, card_of, parts_of
 from ddbench.planning.mandatory import missing_mandatory
+from ddbench.planning.room import items_of
+from ddbench.planning.shared import entries
 from ddbench.spec.cell import Cell
 
-__all__ = ["PlannedCell", "missing_mandatory", "plan"]
+__all__ = ["PlannedCell", "kept_bytes", "missing_mandatory", "plan"]
 
 FOLDER_BYTES = 64 * 1024
 """A cell's log, JSON card, and result without the students' bits, generously."""
@@ -33,11 +35,18 @@ class PlannedCell:
     """Of all networks, columns and kinds of labels."""
     disk_bytes: int
     """Most that the cell's folder takes, an estimate."""
+    kept: dict[str, int] = field(default_factory=dict)
+    """Bytes that the cell's method keeps in the cache (experts), by entry; cells share entries of the same name."""
 
 
 def plan(cells: Iterable[Cell]) -> list[PlannedCell]:
     """Each cell with its bytes and items. Raises: DdbenchError for a cell that `expand` would not have made."""
     return [_planned(cell) for cell in cells]
+
+
+def kept_bytes(planned: Iterable[PlannedCell]) -> int:
+    """Bytes in the cache, each entry once for all cells that share it; an estimate from above."""
+    return sum({name: size for p in planned for name, size in p.kept.items()}.values())
 
 
 def _planned(cell: Cell) -> PlannedCell:
@@ -50,7 +59,7 @@ def _planned(cell: Cell) -> PlannedCell:
     students = _students(cell, getattr(parts.method, "label_leaf", None) is not None)
     stored_bytes = parts.cap_bytes if used is None else used
     disk = FOLDER_BYTES + _bits_bytes(cell, students) + stored_bytes + _checkpoint_bytes(parts, n)
-    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk)
+    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, entries(cell, parts))
 
 
 def _students(cell: Cell, has_labels: bool) -> int:
@@ -66,7 +75,7 @@ def _room(cell: Cell, parts: Parts) -> tuple[int | None, int | None]:
     if any(leaf.shape is None for leaf in parts.leaves):
         return None, None
     K, cost = parts.card.n_classes, cost_of((*parts.leaves, *parts.extra), cell.storage)
-    n = slots(cost, K, parts.cap_bytes)
+    n = items_of(cell, parts)
     if isinstance(parts.method, Selector):
         n = min(n, parts.card.smallest_class // parts.codec.signals_per_item)
     return n, cost.total(n * K, K)

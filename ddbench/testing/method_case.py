@@ -24,7 +24,8 @@ from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.method import Matcher, Space
-from ddbench.interfaces.network import Network
+from ddbench.interfaces.network import Network, count_weights, weightless
+from ddbench.interfaces.room import Room
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Leaf
 
@@ -135,6 +136,11 @@ class Ground:
 
         return Selection(self.data, space, self.network, Budget.model_validate({"ipc": 1}), self.streams)
 
+    def room(self, items: int = ITEMS_PER_CLASS) -> Room:
+        """The room of a set of so many items a class."""
+        weights = count_weights(weightless(self.network, self.shape, N_CLASSES))
+        return Room(N_CLASSES, items, items, self.shape, weights, min(CLASS_SIZES), sum(CLASS_SIZES))
+
     def matching(self, matcher: Matcher, decode_chunk: int | None = None) -> Matching:
         """A fresh task for a matcher. Its items start as real items of the *next* class: there is much to learn."""
         codec, data, K = self.codec, self.data, N_CLASSES
@@ -148,6 +154,7 @@ class Ground:
         task = Matching.start(
             data, space, self.network, self.streams, codes, codec.leaves(), extra, y, torch.device("cpu"), decode_chunk
         )
+        matcher.check(self.room())
         # Anew each time: what a matcher prepares has to come out the same without the cache too.
         return prepare_task(task, matcher, matcher.prepare(self.preparation(space)))
 

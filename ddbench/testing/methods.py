@@ -19,6 +19,8 @@ from torch import Tensor
 
 from ddbench import registry
 from ddbench.distill.checkpoint import GROUPS, read_checkpoint, write_checkpoint
+from ddbench.distill.prepare import Preparation
+from ddbench.errors import SpecError
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Method, Selector
 from ddbench.leaf import FLOATS
 from ddbench.testing.method_case import CLASS_SIZES, ITEMS_PER_CLASS, N_CLASSES, Ground, learned, walk
@@ -120,6 +122,31 @@ class MethodContract:
         torch.manual_seed(10)
         fresh = self.build().select(picking.selection(), 3)
         assert torch.equal(first, fresh), f"{told} in another instance; draw from task.generator"
+
+    def test_check_takes_a_set_that_can_be_learned_and_answers_for_any_other(self, learning: Ground) -> None:
+        matcher = self.matcher()
+        assert matcher.check(learning.room()) is None, "check gives nothing: it raises SpecError to refuse"
+        for items in (1, 10**6):
+            try:
+                matcher.check(learning.room(items))
+            except SpecError as refusal:
+                assert str(refusal).strip(), "a refusal says what was asked, what there is, and what to give instead"  # noqa: PT017
+            except Exception as error:  # noqa: BLE001 - any other error is what this test is for
+                pytest.fail(f"check refuses by SpecError alone; for {items} items a class it raised {error!r}")
+
+    def test_entries_are_those_that_prepare_keeps(self, learning: Ground) -> None:
+        matcher, asked = self.matcher(), []
+        told = [coordinates for coordinates, _ in matcher.entries(learning.room())]
+
+        def noted(self, kind, coordinates, compute, together=1):
+            asked.extend(coordinates)
+            return kept(self, kind, coordinates, compute, together)
+
+        kept = Preparation.kept
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Preparation, "kept", noted)
+            learning.matching(matcher)
+        assert not told or told == asked, f"entries tells of {told}, prepare keeps {asked}; plans add up the former"
 
     def test_extra_leaves_are_what_initial_extra_gives(self, learning: Ground) -> None:
         matcher, items = self.matcher(), N_CLASSES * ITEMS_PER_CLASS

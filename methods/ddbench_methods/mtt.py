@@ -11,10 +11,11 @@ from torch import Tensor
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codes, Tensors
 from ddbench.interfaces.method import Matcher, MatchTask, PrepareTask
+from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench_methods.mtt_adjoint import Trajectory, matching_loss
 from ddbench_methods.mtt_config import MttConfig
-from ddbench_methods.mtt_experts import expert_weights
+from ddbench_methods.mtt_experts import expert_entries, expert_weights
 from ddbench_methods.mtt_labels import expert_logits, mean_of_correct
 from ddbench_methods.mtt_steps import draw_steps
 from ddbench_methods.mtt_student import FlatNetwork
@@ -52,13 +53,18 @@ class TrajectoryMatching(Matcher):
     def label_leaf(self) -> str | None:
         return LABELS if self.config.soft_labels else None
 
-    def prepare(self, task: PrepareTask) -> Tensors:
+    def check(self, room: Room) -> None:
         batch = self.config.batch_syn
-        if batch is not None and batch > task.synthetic_size:
+        if batch is not None and batch > room.all_values:
             raise SpecError(
                 f"batch_syn {batch} asks for more synthetic values a student step than there are: the set gives "
-                f"{task.synthetic_size}. Give at most that many, or leave batch_syn out to take them all."
+                f"{room.all_values}. Give at most that many, or leave batch_syn out to take them all."
             )
+
+    def entries(self, room: Room) -> list[tuple[dict[str, Any], int]]:
+        return expert_entries(self.config, room.weights)
+
+    def prepare(self, task: PrepareTask) -> Tensors:
         if not self.config.soft_labels and self.config.first_items == "random":
             return {"experts": expert_weights(task, self.config)}
         weights = expert_weights(task, self.config, final=True)

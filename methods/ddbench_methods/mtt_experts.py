@@ -31,7 +31,8 @@ def expert_weights(task: PrepareTask, config: MttConfig, final: bool = False) ->
 
     With `final` one row more, the weights after the expert's last epoch.
 
-    Raises: Divergence where an expert's weights stop being finite; ArtifactError where the cache holds other networks'.
+    Raises: Divergence where an expert's weights stop being finite; ArtifactError that names the file where the cache
+    holds another network's, or numbers that are none.
     """
     size = FlatNetwork(task.network(0)).size
     epochs, kept = config.expert_epochs_total + 1, config.max_start + config.expert_epochs
@@ -47,17 +48,34 @@ def expert_weights(task: PrepareTask, config: MttConfig, final: bool = False) ->
     coordinates = [expert_coordinates(config, e) for e in range(config.experts)]
     for e, found in task.kept("experts", coordinates, train, group_size(task, config)):
         trajectory = found["weights"]
-        if tuple(trajectory.shape) != (epochs, size):
-            raise ArtifactError(
-                f"Expert {e} in the cache has the shape {tuple(trajectory.shape)}; this network's experts have "
-                f"{(epochs, size)}. Delete the folder 'experts' of the cache."
-            )
+        if fault := _fault(trajectory, weights.dtype, (epochs, size)):
+            file = task.kept_at("experts", coordinates[e])
+            raise ArtifactError(f"Expert {e} {fault}. Delete the file {file}; the next run trains that expert anew.")
         weights[e, :kept] = trajectory[:kept]
         if final:
             weights[e, kept] = trajectory[-1]
         done += 1
         task.progress(done / config.experts)
     return weights
+
+
+def _fault(trajectory: Tensor, dtype: torch.dtype, shape: tuple[int, int]) -> str:
+    """What is wrong with an expert; '' where it is sound."""
+    if tuple(trajectory.shape) != shape:
+        return (
+            f"has the shape {tuple(trajectory.shape)}; this network's experts have {shape} (epochs, weights): the "
+            "network was changed and its version was not"
+        )
+    if trajectory.dtype != dtype:
+        return f"is stored as {trajectory.dtype}; {dtype} was asked for"
+    return "" if bool(trajectory.isfinite().all()) else "holds weights that are not finite"
+
+
+def expert_entries(config: MttConfig, weights: int) -> list[tuple[dict[str, Any], int]]:
+    """(coordinates, bytes) of every expert of a network with so many weights."""
+    row_bytes = weights * getattr(torch, config.expert_dtype).itemsize
+    size_bytes = (config.expert_epochs_total + 1) * row_bytes
+    return [(expert_coordinates(config, e), size_bytes) for e in range(config.experts)]
 
 
 def expert_coordinates(config: MttConfig, expert: int) -> dict[str, Any]:
@@ -108,8 +126,9 @@ def train_experts(
             step += 1
             if step % REPORT_EVERY == 0:
                 tell(step / (steps_an_epoch * config.expert_epochs_total))
-        _check(theta, which, epoch, config)
         trajectories[:, epoch] = theta
+        # as they are kept: float16 ends at 65504
+        _check(trajectories[:, epoch], which, epoch, config)
     return list(trajectories)
 
 
@@ -142,6 +161,6 @@ def _check(theta: Float[Tensor, "e p"], which: list[int], epoch: int, config: Mt
     lost = [e for e, ok in zip(which, theta.isfinite().all(1).tolist()) if not ok]
     if lost:
         raise Divergence(
-            f"The weights of expert {lost[0]} stopped being finite in epoch {epoch} of {config.expert_epochs_total}. "
-            f"Lower expert_lr, which is {config.expert_lr}."
+            f"The weights of expert {lost[0]} stopped being finite in epoch {epoch} of {config.expert_epochs_total}, "
+            f"kept as {config.expert_dtype}. Lower expert_lr, which is {config.expert_lr}."
         )

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Method, Selector
+from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Method, PrepareTask, Selector
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench.testing.method_case import Ground
 from ddbench.testing.methods import MethodContract
@@ -155,6 +156,24 @@ class Scores(Means):
         return x.flatten(1).sum(1)
 
 
+class Asserts(Means):
+    def check(self, room: Room) -> None:
+        assert room.items < 5, "too many"
+
+
+class Answers(Means):
+    def check(self, room: Room) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return True
+
+
+class Misnames(Means):
+    def entries(self, room: Room) -> list[tuple[dict[str, Any], int]]:
+        return [({"i": 0}, 4)]
+
+    def prepare(self, task: PrepareTask) -> dict[str, Tensor]:
+        return dict(next(task.kept("means", [{"i": 1}], lambda which: [{"m": torch.ones(1)}]))[1])
+
+
 class Repeats(Firsts):
     def select(self, task: Any, n: int) -> Tensor:
         return super().select(task, 1).repeat(1, n)
@@ -195,6 +214,8 @@ CHECKS: dict[str, Check] = {
     "arguments": lambda c, p: c.test_arguments_are_strict_and_survive_json(),
     "members": lambda c, p: c.test_select_gives_members_of_each_class_once(GROUND, 3),
     "task": lambda c, p: c.test_select_depends_on_its_task_only(GROUND),
+    "check": lambda c, p: c.test_check_takes_a_set_that_can_be_learned_and_answers_for_any_other(GROUND),
+    "entries": lambda c, p: c.test_entries_are_those_that_prepare_keeps(GROUND),
     "extra": lambda c, p: c.test_extra_leaves_are_what_initial_extra_gives(GROUND),
     "first": lambda c, p: c.test_what_it_says_of_first_items_and_labels_fits(GROUND),
     "scalar": lambda c, p: c.test_loss_is_a_finite_scalar_with_gradient(GROUND),
@@ -227,6 +248,9 @@ BROKEN: list[tuple[type[Method], str, str]] = [
     (StrangeFirst, "first", "'nowhere' is none of extra_leaves"),
     (WrongLabels, "first", "needs K logits an item"),
     (Scores, "first", "a bool for each of 5"),
+    (Asserts, "check", "SpecError alone; for 1000000 items"),
+    (Answers, "check", "raises SpecError to refuse"),
+    (Misnames, "entries", "prepare keeps"),
     (Repeats, "members", "twice"),
     (WrongClass, "members", "not of class"),
     (Floats, "members", "int64"),

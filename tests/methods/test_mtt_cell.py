@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ddbench_methods import mtt_experts
 from ddbench_methods.mtt import STEP_SIZE, TrajectoryMatching
 from small_cells import choice, outcome, small_cell, small_folder
 
 from ddbench.artifact import load
+from ddbench.cli.main import execute
 from ddbench.engines.inline import Inline
 from ddbench.evaluate import TensorSet, evaluate
 from ddbench.interfaces.engine import Event, Job
 from ddbench.result.schema import Result
 from ddbench.run.cell import load_data
 from ddbench.spec.cell import Cell, Training
+from ddbench.store import read_entry, write_entry
 
 MTT: dict[str, Any] = {
     "iterations": 4, "lr": 1.0, "lr_lr": 1e-3, "lr_teacher": 0.05, "syn_steps": 2, "max_start": 1, "expert_epochs": 1,
@@ -106,6 +111,94 @@ def test_a_set_with_too_few_items_fails_with_the_reason(tmp_path: Path, cache: P
     assert "batch_syn 21" in result.error.message
     assert not result.error.traceback
     assert not (cache / "experts").exists()
+
+
+MISTAKES = """
+ddbench: 1
+name: wrong
+grid:
+  - datasets: digits
+    codecs: identity
+    methods:
+      - random
+      - mtt: {batch_syn: 21}
+      - mtt: {max_start: 50}
+      - mtt: {min_start: 3, max_start: 3}
+    budgets: [{ipc: 2}, {ipc: 3}]
+"""
+
+
+def test_plans_name_the_line_of_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(MISTAKES)
+    for command in ("plan", "run", "validate", "prepare"):
+        assert execute([command, str(file)]) == 2
+        said = "".join(capsys.readouterr())
+        lines = [line.split(f"{file}:")[-1] for line in said.splitlines() if f"{file}:" in line]
+        assert len(lines) == 3
+        assert lines[0].startswith("9: identity × mtt on digits at 2 ipc: batch_syn 21 asks for more")
+        assert "the set gives 20." in lines[0]
+        assert lines[1].startswith("10: method 'mtt': a start at epoch 49 (max_start 50) and expert_epochs 2 need")
+        assert lines[2].startswith("11: method 'mtt': starts are drawn from min_start to max_start - 1")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_seconds_of_a_killed_preparation_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, train, trained = cell(), mtt_experts.train_experts, []
+
+    def slow(task: Any, config: Any, which: list[int], tell: Any) -> Any:
+        if len(trained) == 1:
+            raise KeyboardInterrupt  # as a kill would: nothing more is written
+        trained.extend(which)
+        time.sleep(0.3)
+        return train(task, config, which, tell)
+
+    folder = small_folder(tmp_path / "run", [mine])
+    job = Job(folder.path, folder.keys(), device="cpu", checkpoint_s=1e-9)
+    monkeypatch.setattr(mtt_experts, "train_experts", slow)
+    with pytest.raises(KeyboardInterrupt):
+        Inline().run(job, lambda event: None)
+    record = json.loads((folder.cell_dir(mine.key) / "record.json").read_text())
+    (before_s,) = [p["seconds"] for p in record["phases"] if p["name"] == "prepare"]
+    assert before_s >= 0.3
+    monkeypatch.setattr(mtt_experts, "train_experts", train)
+    Inline().run(job, lambda event: None)
+    result = folder.result(mine.key)
+    assert result is not None
+    assert result.status == "ok"
+    (in_all_s,) = [p.seconds for p in result.phases if p.name == "prepare"]
+    assert in_all_s >= before_s
+
+
+def test_an_expert_that_is_none_is_a_failure_that_names_its_file(tmp_path: Path, cache: Path) -> None:
+    run(tmp_path / "first", cell())
+    file = min((cache / "experts").glob("*.safetensors"))
+    tensors = read_entry(file)
+    assert tensors is not None
+    tensors["weights"][0, 0] = float("inf")
+    write_entry(file, tensors)
+    (result,), _ = run(tmp_path / "again", cell())
+    assert result.status == "failed"
+    assert result.error is not None
+    assert (result.error.kind, result.error.phase, result.error.traceback) == ("ArtifactError", "prepare", "")
+    assert "holds weights that are not finite" in result.error.message
+    assert f"Delete the file {file}" in result.error.message
+    file.unlink()
+    (result,), _ = run(tmp_path / "third", cell())
+    assert result.status == "ok"
+
+
+def test_an_experts_file_of_another_is_made_anew_and_noted(tmp_path: Path, cache: Path) -> None:
+    """Swapped for an expert of another data set: the same shapes, whole files."""
+    (first,), _ = run(tmp_path / "first", cell())
+    mine = sorted((cache / "experts").glob("*.safetensors"))
+    run(tmp_path / "other", cell(expert_seed=1))
+    other = next(f for f in sorted((cache / "experts").glob("*.safetensors")) if f not in mine)
+    mine[0].write_bytes(other.read_bytes())
+    (again,), _ = run(tmp_path / "again", cell())
+    assert outcome(again) == outcome(first)
+    (note,) = [n for n in again.notes if "made anew" in n]
+    assert f"experts/{mine[0].name} was made anew: it is the entry {other.stem[:12]}" in note
 
 
 @pytest.mark.parametrize(("alpha", "expected"), [(0.02, {"lr": pytest.approx(0.02)}), (0.0, {}), (-0.1, {})])

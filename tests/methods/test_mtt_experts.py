@@ -12,13 +12,15 @@ import torch
 from ddbench_methods import mtt_experts
 from ddbench_methods.mtt import TrajectoryMatching
 from ddbench_methods.mtt_config import MttConfig
-from ddbench_methods.mtt_experts import expert_seed, expert_weights, group_size, train_experts
+from ddbench_methods.mtt_experts import expert_coordinates, expert_seed, expert_weights, group_size, train_experts
 from slow_match import assert_near
 from torch import Generator, Tensor, nn
 
 from ddbench import registry
 from ddbench.distill.prepare import Preparation
 from ddbench.errors import ArtifactError, Divergence, SpecError
+from ddbench.sealed import seal
+from ddbench.store import Touched, listening, read_entry, write_entry
 from ddbench.testing.method_case import Ground
 
 SMALL: dict[str, Any] = {
@@ -157,21 +159,111 @@ def test_interrupted_preparation_goes_on_where_it_was(trainings: Trainings) -> N
     assert trainings.of == [0, 1, 2]
 
 
-def test_half_written_and_missing_files_are_trained_anew(trainings: Trainings, tmp_path: Path) -> None:
+def expert_files(**more: Any) -> list[Path]:
+    """Where each expert lies."""
+    c = config(**more)
+    task = preparation()
+    return [Path(task.kept_at("experts", expert_coordinates(c, e))) for e in range(c.experts)]
+
+
+def spoil(way: str, file: Path, other: Path) -> str:
+    """Damages the file; gives what has to be said of it."""
+    whole = file.read_bytes()
+    if way == "missing":
+        file.unlink()
+    elif way == "half written":
+        file.unlink()
+        file.with_name(f".{file.name}.0123abcd.tmp").write_bytes(whole[: len(whole) // 2])
+    elif way == "truncated":
+        file.write_bytes(whole[:-1])
+    elif way == "empty":
+        file.write_bytes(b"")
+    elif way == "flipped":
+        file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    elif way == "not ours":
+        file.write_bytes(seal({"weights": torch.zeros(4, 5)}, {}))
+    elif way == "a folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        file.write_bytes(other.read_bytes())
+    return {
+        "missing": "", "half written": "", "truncated": "cut short", "empty": "cut short", "flipped": "damaged",
+        "not ours": "does not say what", "a folder": "cannot be read",
+    }.get(way, f"the entry {other.stem[:12]} under another's name")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["missing", "half written", "truncated", "empty", "flipped", "not ours", "a folder", "another expert's",
+     "another architecture's", "another data set's"],
+)  # fmt: skip
+def test_files_that_are_not_the_expert_are_trained_anew(trainings: Trainings, tmp_path: Path, way: str) -> None:
     whole = expert_weights(preparation(), config())
-    files = sorted(tmp_path.rglob("*.safetensors"))
-    assert len(files) == 3
-    files[0].write_bytes(files[0].read_bytes()[:1000])
-    files[1].unlink()
+    mine = expert_files()
+    others = {"another expert's": {}, "another architecture's": {"width": 9}, "another data set's": {"of": "b"}}
+    if others.get(way):
+        expert_weights(preparation(**{**others[way], "of": "b"}), config())
+    other = next((f for f in (tmp_path / "experts").glob("*.safetensors") if f not in mine), mine[0])
+    said = spoil(way, mine[1], other)
     trainings.of.clear()
-    assert torch.equal(expert_weights(preparation(), config()), whole)
-    assert len(trainings.of) == 2
+    told: list[Touched] = []
+    with listening(told.append):
+        assert torch.equal(expert_weights(preparation(), config()), whole)
+    assert trainings.of == [1]
+    unsound = {(t.path, t.why) for t in told if t.kind == "unsound"}
+    assert {path for path, _ in unsound} == ({mine[1]} if said else set())
+    assert all(said in why for _, why in unsound)
+    assert [t.path for t in told if t.kind == "found"] == [mine[0], mine[2]]
+    assert not list(tmp_path.rglob("*.tmp"))
+    if way != "a folder":
+        trainings.of.clear()
+        expert_weights(preparation(), config())
+        assert not trainings.of
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (torch.full((4, 5), 1.0), r"the shape \(4, 5\); this network's experts have \(4, \d+\)"),
+        (None, "holds weights that are not finite"),
+        (torch.float64, r"is stored as torch\.float64; torch\.float32 was asked for"),
+    ],
+)
+def test_a_whole_file_with_wrong_content_is_refused(trainings: Trainings, content: Any, says: str) -> None:
+    """Its name and seal are right, so somebody wrote it so: it is named, and not used."""
+    expert_weights(preparation(), config())
+    file = expert_files()[1]
+    weights = read_entry(file)
+    assert weights is not None
+    if content is None:
+        weights["weights"][2, 3] = float("nan")
+    elif isinstance(content, torch.dtype):
+        weights["weights"] = weights["weights"].to(content)
+    else:
+        weights["weights"] = content
+    write_entry(file, weights)
+    trainings.of.clear()
+    with pytest.raises(ArtifactError, match=f"Expert 1 .*{says}.*Delete the file {file}"):
+        expert_weights(preparation(), config())
+    file.unlink()
+    expert_weights(preparation(), config())
+    assert trainings.of == [1]
 
 
 def test_an_entry_of_another_network_is_refused(trainings: Trainings) -> None:
     expert_weights(preparation(), config())
-    with pytest.raises(ArtifactError, match=r"shape .* this network's experts have"):
+    with pytest.raises(ArtifactError, match=r"shape .* this network's experts have .* its version was not"):
         expert_weights(preparation(width=9), config())
+
+
+def test_experts_that_half_precision_does_not_hold_are_named(trainings: Trainings, tmp_path: Path) -> None:
+    """One update at a rate that takes weights past 65504."""
+    rate = {"expert_lr": 1e8, "expert_epochs_total": 1, "expert_epochs": 1, "expert_batch": 1000, "experts": 1}
+    assert bool(expert_weights(preparation(), config(**rate)).isfinite().all())
+    with pytest.raises(Divergence, match=r"float16.*expert_lr"):
+        expert_weights(preparation(), config(**rate, expert_dtype="float16"))
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
 
 
 def test_an_expert_that_diverges_is_named_and_not_kept(trainings: Trainings, tmp_path: Path) -> None:
@@ -189,11 +281,26 @@ def test_progress_goes_from_nothing_to_all() -> None:
     assert len(told) > 10
 
 
-def test_more_items_a_step_than_there_are_is_refused_before_any_training(trainings: Trainings) -> None:
+@pytest.mark.parametrize(("batch_syn", "refused"), [(None, False), (6, False), (7, True)])
+def test_more_values_a_step_than_there_are_are_refused(batch_syn: int | None, refused: bool) -> None:
+    matcher, room = TrajectoryMatching(config(batch_syn=batch_syn)), Ground((6,), "signal").room()
+    if not refused:
+        matcher.check(room)
+        return
     with pytest.raises(SpecError, match=r"batch_syn 7 .*the set gives 6"):
-        TrajectoryMatching(config(batch_syn=7)).prepare(preparation())
-    assert not trainings.of
-    TrajectoryMatching(config(batch_syn=6, experts=1)).prepare(preparation())
+        matcher.check(room)
+
+
+@pytest.mark.parametrize("expert_dtype", ["float32", "float16"])
+def test_the_bytes_of_experts_are_told_beforehand(trainings: Trainings, tmp_path: Path, expert_dtype: str) -> None:
+    matcher = TrajectoryMatching(config(expert_dtype=expert_dtype))
+    told = matcher.entries(Ground((2, 16), "signal").room())
+    matcher.prepare(preparation())
+    files = list(tmp_path.rglob("*.safetensors"))
+    assert len(told) == len(files) == 3
+    header = max(f.stat().st_size for f in files) - told[0][1]
+    assert 0 < header < 400
+    assert trainings.of == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

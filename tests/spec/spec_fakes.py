@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from pydantic import Field
+from torch import nn
 
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
@@ -130,6 +133,34 @@ class Learn(Matcher):
         raise AssertionError("planning learns nothing")
 
 
+class PickyConfig(LearnConfig):
+    most: int = Field(5, ge=1, description="Values that it takes.")
+
+
+class Picky(Learn):
+    """Has a leaf of its own as large as a picture, refuses rooms, prepares entries of a byte a weight."""
+
+    Config = PickyConfig
+
+    def extra_leaves(self, n_classes):
+        return (Leaf("own", "class", (16,)),)
+
+    def check(self, room):
+        if room.all_values > self.config.most:
+            raise SpecError(f"takes {self.config.most}, got {room}.")
+
+    def entries(self, room):
+        return [({"i": i}, room.weights) for i in range(self.config.most)]
+
+    def prepare(self, task):
+        raise AssertionError("planning prepares nothing")
+
+
+class Faulty(Learn):
+    def check(self, room):
+        raise ZeroDivisionError("oops")
+
+
 class PixelLearn(Learn):
     spaces = ("signal",)
 
@@ -151,13 +182,14 @@ class Auto(Network):
     version, source, Config = "7", "made up", AutoConfig
 
     def build(self, shape, n_classes):
-        return None  # pyright: ignore
+        return nn.Linear(prod(shape), n_classes, bias=False)  # pyright: ignore
 
 
 class MapsOnly(Auto):
     def build(self, shape, n_classes):
         if len(shape) != 3:
             raise SpecError(f"maps only, got {shape}")
+        return super().build(shape, n_classes)
 
 
 PLUGINS = {
@@ -166,7 +198,10 @@ PLUGINS = {
         "identity": "Identity", "half": "Half", "masked": "Masked", "stiff": "Stiff", "jpeg": "Bytes", "grid": "Grid",
         "buggy": "Buggy", "hollow": "Hollow", "downsample": "Half",
     },
-    "method": {"random": "Random", "learn": "Learn", "pixel": "PixelLearn", "clash": "Clash", "full": "Full"},
+    "method": {
+        "random": "Random", "learn": "Learn", "pixel": "PixelLearn", "clash": "Clash", "full": "Full", "picky": "Picky",
+        "faulty": "Faulty",
+    },
     "network": {"auto": "Auto", "maps": "MapsOnly"},
     "engine": {},
 }  # fmt: skip

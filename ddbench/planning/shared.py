@@ -1,0 +1,89 @@
+"""What cells share, known before any data are read: data, codec fits, and what matchers prepare (experts)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ddbench.canonical import canonical
+from ddbench.planning.facts import Parts, asked, parts_of
+from ddbench.planning.room import match_shape, room_of
+from ddbench.spec.cell import Cell
+
+
+@dataclass(frozen=True)
+class Share:
+    """Work that one or more cells need and that is done once."""
+
+    kind: Literal["data", "codec", "prepare"]
+    cells: tuple[Cell, ...]
+    """Those that need it; the first one's code path does it."""
+
+
+def shared_work(cells: Iterable[Cell]) -> list[Share]:
+    """The work that is shared, in an order in which it can be done: of each dataset its data, then what uses them.
+
+    Two shares may turn out to be one only where this cannot be known beforehand; the second then finds the first's.
+    Raises: DdbenchError for a cell that `expand` would not have made.
+    """
+    found: dict[str, dict[str, Share]] = {}
+    for cell in cells:
+        data = canonical([cell.dataset.model_dump(mode="json"), cell.protocol.evaluate_on])
+        for kind, name in _needs(cell):
+            group = found.setdefault(data, {})
+            before = group[name].cells if name in group else ()
+            group[name] = Share(kind, (*before, cell))
+    order = ("data", "codec", "prepare")
+    return [share for group in found.values() for share in sorted(group.values(), key=lambda s: order.index(s.kind))]
+
+
+def entries(cell: Cell, parts: Parts) -> dict[str, int]:
+    """Bytes of the cache entries that the cell's matcher will keep, by a name that cells with the same entry share."""
+    from ddbench.interfaces.method import Matcher
+
+    if not isinstance(parts.method, Matcher):
+        return {}
+    room, matcher = room_of(cell, parts), parts.method
+    told = asked(f"The method '{cell.method}'", lambda: list(matcher.entries(room)))
+    match = canonical(_match(cell, parts)) if told else ""
+    return {f"{match} {canonical(coordinates)}": size for coordinates, size in told}
+
+
+def _needs(cell: Cell) -> Iterator[tuple[Literal["data", "codec", "prepare"], str]]:
+    """(kind, name) of each share of the cell; cells with the same name share it."""
+    yield "data", "data"
+    if cell.budget is None:
+        return
+    from ddbench.interfaces.codec import Codec
+    from ddbench.interfaces.method import Matcher
+
+    parts = parts_of(cell)
+    if type(parts.codec).fit is not Codec.fit:
+        yield "codec", canonical(["fit", cell.codec.model_dump(mode="json"), cell.storage, parts.cap_bytes])
+    if isinstance(parts.method, Matcher) and type(parts.method).prepare is not Matcher.prepare:
+        told = entries(cell, parts)
+        whole = canonical(cell.model_dump(mode="json", exclude={"seed", "protocol", "versions"}))
+        yield "prepare", canonical(["prepare", *sorted(told)]) if told else f"{whole} {canonical(_match(cell, parts))}"
+
+
+def _match(cell: Cell, parts: Parts) -> dict[str, Any]:
+    """What names the match space: as much as `ddbench.distill.prepare.identity`, as far as it is known, or more."""
+    from ddbench.interfaces.codec import Codec
+
+    shape = match_shape(cell, parts)
+    seen: dict[str, Any] = {
+        "dataset": cell.dataset.model_dump(mode="json"),
+        "evaluate_on": cell.protocol.evaluate_on,
+        "space": cell.space,
+        "shape": list(shape or ()),
+        "network": cell.network.model_dump(mode="json"),
+    }
+    if cell.space == "code":
+        seen["codec"] = cell.codec.model_dump(mode="json")
+        chosen = type(parts.codec).begin is not Codec.begin
+        if chosen or type(parts.codec).fit is not Codec.fit:
+            seen |= {"storage": cell.storage, "cap_bytes": parts.cap_bytes}
+        if chosen:  # from the row's own first items
+            seen["seed"] = cell.seed
+    return seen
