@@ -23,6 +23,7 @@ WRONG_USE = 2
 COMMANDS = {
     "run": Entry("ddbench.cli.run:run", "Run the cells of a suite; run again to resume."),
     "plan": Entry("ddbench.cli.plan:plan", "Show what a suite would run: cells, items, bytes."),
+    "prepare": Entry("ddbench.cli.prepare:prepare", "Make beforehand what cells share: data, fits, experts."),
     "status": Entry("ddbench.cli.status:status", "Show how far a run folder is."),
     "table": Entry("ddbench.cli.table:table", "Print the results of a folder as tables."),
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
@@ -36,7 +37,7 @@ Exit codes:
   0    all is well
   1    some cells failed; the rest have results
   2    asked wrongly: a name, an argument, a suite file
-  3    data, files or the machine are not as they should be
+  3    data, files or the machine are not as they should be; mend that, then run the same command again
   70   a bug in ddbench
   130  interrupted; run the same command again to resume
 

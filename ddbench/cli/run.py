@@ -16,12 +16,15 @@ from ddbench.interfaces.engine import Engine, Job
 from ddbench.report.table import Collection, failures, render
 
 if TYPE_CHECKING:
+    from ddbench.result.schema import Result
     from ddbench.run.folder import RunFolder
     from ddbench.spec.cell import Cell
 
 DEFAULT_ENGINE = "local"
 FAILURES = ("failed", "out_of_memory", "diverged")
 SOME_FAILED = 1
+UNREADY = 3
+"""Exit code where data are missing: whatever needs them is tried again by the next run."""
 POLL_S = 1.0
 IDLE_ROUNDS = 2
 """Rounds in which no cell was brought to a result before the command gives up."""
@@ -49,7 +52,8 @@ def run(
 ) -> None:  # fmt: skip
     """Run the cells of SUITE: a path, or the name of a shipped suite.
 
-    What is finished stays: the same command again resumes. Exit code 1 where cells failed.
+    What is finished stays: the same command again resumes. Exit code 1 where cells failed, 3 where their data are
+    missing or damaged; the same command tries those again.
     """
     from ddbench.planning.expand import expand
     from ddbench.planning.load import load_suite
@@ -59,7 +63,7 @@ def run(
 
     loaded = load_suite(suite)
     cells = expand(loaded)
-    wanted = _filtered(cells, only)
+    wanted = filtered(cells, only)
     for sentence in missing_mandatory(cells):
         click.echo(f"warning: mandatory row absent: {sentence}", err=True)
     chosen = _engine(engine, slots, device)
@@ -75,7 +79,8 @@ def run(
     _conclude(runs, wanted, _results(runs, wanted))
 
 
-def _filtered(cells: Sequence[Cell], only: str | None) -> list[Cell]:
+def filtered(cells: Sequence[Cell], only: str | None) -> list[Cell]:
+    """The cells whose title holds the text. Raises: SpecError where none does."""
     found = [c for c in cells if only is None or only.lower() in c.title.lower()]
     if not found:
         example = f" A title looks like {cells[0].title!r}." if cells else ""
@@ -88,7 +93,7 @@ def _to_do(runs: RunFolder, wanted: Sequence[Cell], retry_failed: bool) -> list[
     todo, done, failed = [], 0, 0
     for cell in wanted:
         state = runs.state(cell.key)
-        if state in FAILURES and retry_failed:
+        if state in FAILURES and (retry_failed or _lacked_data(runs, cell)):
             runs.forget(cell.key)
             todo.append(cell)
         elif state == "ok" or state in FAILURES:
@@ -106,6 +111,17 @@ def _to_do(runs: RunFolder, wanted: Sequence[Cell], retry_failed: bool) -> list[
         said += f" ({failed} of them failed; --retry-failed runs them again)"
     click.echo(said)
     return todo
+
+
+def _lacked_data(runs: RunFolder, cell: Cell) -> bool:
+    result = runs.result(cell.key)
+    return result is not None and lacks_data(result)
+
+
+def lacks_data(result: Result) -> bool:
+    """Whether a cell failed for its data: missing, damaged, or not what the dataset says."""
+    error = result.error
+    return result.status == "failed" and error is not None and (error.phase, error.kind) == ("data", "DataError")
 
 
 def _refuse_other_versions(runs: RunFolder, key: str) -> None:
@@ -193,6 +209,7 @@ def _report(runs: RunFolder, found: Collection, files: bool) -> None:
 
 def _conclude(runs: RunFolder, wanted: Sequence[Cell], found: Collection) -> None:
     """Says what failed or is not there yet, and ends with the exit code that tells it."""
+    dataless = [r for r in found.results if lacks_data(r)]
     failed = failures(found)
     waiting = len(wanted) - len(found.results) - len(found.unreadable)
     if waiting:
@@ -201,6 +218,13 @@ def _conclude(runs: RunFolder, wanted: Sequence[Cell], found: Collection) -> Non
         click.echo(f"{len(failed)} of {len(wanted)} cells failed (logs: {runs.path / 'cells'}/*/log.txt):", err=True)
         for line in failed:
             click.echo(f"  {line}", err=True)
+    if dataless:
+        click.echo(
+            f"{len(dataless)} of them lack their data; once these are there, run the same command again.", err=True
+        )
+    if len(failed) > len(dataless):
         click.echo("Run the same command with --retry-failed to try them again.", err=True)
+    if dataless:
+        raise click.exceptions.Exit(UNREADY)
     if failed or waiting or found.unreadable:
         raise click.exceptions.Exit(SOME_FAILED)

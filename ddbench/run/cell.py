@@ -152,22 +152,9 @@ def make(
     checkpoint_s: float, report: Report,
 ) -> tuple[DistilledSet, Divergence | None]:  # fmt: skip
     """Makes the set, writes it and reads it back."""
-    card = data.card
-    target = Target(card.signal, card.n_classes, cap, cell.storage)
-    codec: Codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
     report("codec", 0.0)
     with record.phase("codec"):
-        fitted = fit(cell, codec, data)
-    network = registry.build("network", cell.network.name, cell.network.args)
-    shop = Workshop(
-        cell,
-        data,
-        codec,
-        network,
-        cap,
-        device,
-        {n: t.to(device) if isinstance(t, torch.Tensor) else t for n, t in fitted.items()},
-    )
+        shop = workshop(cell, data, cap, device)
     report("distil", 0.0)
     if isinstance(method, Matcher):
         built = learn_with_checkpoints(shop, method, folder, record, checkpoint_s, report)
@@ -180,10 +167,19 @@ def make(
         record.note(note)
     record.save()
     with record.phase("store"):
-        artifact.save(folder, card_of(cell, data, codec, built, cap), built.codes)
+        artifact.save(folder, card_of(cell, data, shop.codec, built, cap), built.codes)
         stored = artifact.load(folder)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return stored, built.divergence
+
+
+def workshop(cell: Cell, data: Data, cap: int, device: torch.device) -> Workshop:
+    """What the cell's set is made with: its codec, fitted (or found in the cache), and its match network."""
+    target = Target(data.card.signal, data.card.n_classes, cap, cell.storage)
+    codec: Codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
+    fitted = {n: t.to(device) if isinstance(t, torch.Tensor) else t for n, t in fit(cell, codec, data).items()}
+    network = registry.build("network", cell.network.name, cell.network.args)
+    return Workshop(cell, data, codec, network, cap, device, fitted)
 
 
 def fit(cell: Cell, codec: Codec, data: Data) -> Codes:
@@ -213,10 +209,19 @@ def learn_with_checkpoints(
     if found:
         progress, before_s = found
     task = None
+    saved = time.monotonic()
+
+    def tell(fraction: float) -> None:
+        nonlocal saved
+        report("prepare", fraction)
+        if time.monotonic() - saved >= checkpoint_s:
+            record.save()
+            saved = time.monotonic()
+
     if type(matcher).prepare is not Matcher.prepare:
         report("prepare", 0.0)
         with record.phase("prepare"):
-            task = first_task(shop, matcher, partial(report, "prepare"))
+            task = first_task(shop, matcher, tell)
         report("distil", progress.step / max(1, matcher.config.iterations))
     started = saved = time.monotonic()
     total = max(1, matcher.config.iterations)

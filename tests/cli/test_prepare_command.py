@@ -1,0 +1,213 @@
+"""`ddbench prepare`: shared work once, beforehand, by the cells' own code; what is missing is told and comes later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ddbench_methods import mtt_experts
+
+from ddbench.cli.main import execute
+from ddbench.cli.prepare import _Meter
+from ddbench.datasets.tabular import Digits
+from ddbench.errors import DataError
+from ddbench.planning.expand import expand
+from ddbench.planning.load import load_suite
+from ddbench.run import cell as cell_module
+from ddbench.run.folder import RunFolder
+from ddbench.store import Touched, listening
+
+SUITE = """
+ddbench: 1
+name: tiny
+protocol: {students: 1, epochs: 1, columns: equal_steps, networks: {auto: {width: 8}}}
+grid:
+  - datasets: digits
+    codecs: [identity, {pca: {components: 4}}]
+    methods:
+      - random
+      - mtt: {iterations: 1, syn_steps: 1, experts: 2, expert_epochs_total: 1, max_start: 1, expert_epochs: 1, lr: 1.0}
+    spaces: [signal, code]
+    budgets: {ipc: 20}
+    seeds: [0, 1]
+    network: {auto: {width: 8}}
+    exclude: {method: random, space: code}
+"""
+RUN = ["run", "tiny.yaml", "--engine", "inline", "--device", "cpu", "--no-report"]
+PREPARE = ["prepare", "tiny.yaml", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DDBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "tiny.yaml").write_text(SUITE)
+    cell_module._load.cache_clear()
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Digits are missing until the fixture's value is called."""
+    whole = Digits.load
+
+    def missing(self):
+        raise DataError("The dataset 'digits' needs digits.csv. Looked in: here. Put it there.")
+
+    monkeypatch.setattr(Digits, "load", missing)
+
+    def back() -> None:
+        monkeypatch.setattr(Digits, "load", whole)
+        cell_module._load.cache_clear()
+
+    return back
+
+
+def made(of: list[Touched]) -> list[str]:
+    return [t.path.parent.name for t in of if t.kind == "made"]
+
+
+def test_what_is_prepared_is_found_by_every_cell(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(PREPARE) == 0
+    text = capsys.readouterr().out
+    assert "tiny, 12 cells. To prepare: data 1, codec fits 1, work of methods (experts) 3" in text
+    assert text.count("made 2 (") == 3
+    assert text.count("fit of pca") == 1
+    assert "In all made 7 entries" in text
+    assert len(list((place / "experts").glob("*.safetensors"))) == 6
+    touched: list[Touched] = []
+    with listening(touched.append):
+        assert execute(RUN) == 0
+    assert made(touched) == []
+    assert {t.path for t in touched if t.kind == "found"} == set(place.rglob("*.safetensors"))
+    assert execute(PREPARE) == 0
+    assert "In all made 0 entries" in capsys.readouterr().out
+
+
+def test_a_run_alone_makes_the_same(place: Path) -> None:
+    execute(PREPARE)
+    prepared = {p.name: p.read_bytes() for p in place.rglob("*.safetensors")}
+    for file in place.rglob("*.safetensors"):
+        file.unlink()
+    assert execute([*RUN, "--only", "seed 1"]) == 0
+    assert {p.name: p.read_bytes() for p in place.rglob("*.safetensors")} == prepared
+
+
+def test_only_prepares_what_the_named_cells_need(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute([*PREPARE, "--only", "identity × mtt"]) == 0
+    assert "codec fits" not in capsys.readouterr().out
+    assert not (place / "fit").exists()
+    assert execute([*PREPARE, "--only", "nothing"]) == 2
+
+
+def test_missing_data_are_told_and_prepared_once_they_are_there(
+    no_data: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(PREPARE) == 3
+    said = capsys.readouterr().err
+    assert said.count("needs digits.csv. Looked in: here") == 1
+    assert said.count("waits for the data of digits") == 4
+    assert "5 of 5 are not ready: 5 without data" in said
+    no_data()
+    assert execute(PREPARE) == 0
+
+
+def test_cells_that_lacked_data_are_run_by_the_next_run(
+    no_data: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute([*RUN, "--only", "random"]) == 3
+    said = capsys.readouterr().err
+    assert "4 of them lack their data" in said
+    assert "--retry-failed" not in said
+    assert execute([*RUN, "--only", "random"]) == 3
+    no_data()
+    assert execute([*RUN, "--only", "random"]) == 0
+    runs, cells = RunFolder.open(Path("runs/tiny")), expand(load_suite("tiny.yaml"))
+    assert {runs.state(c.key) for c in cells if c.method.name == "random"} == {"ok"}
+
+
+def test_what_fails_is_named_and_the_rest_is_made(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tiny.yaml").write_text(SUITE.replace("lr: 1.0", "lr: 1.0, expert_lr: 1.0e+30"))
+    assert execute(PREPARE) == 1
+    said = capsys.readouterr()
+    assert said.err.count("Lower expert_lr") == 3
+    assert "3 of 5 are not ready: 3 failed" in said.err
+    assert "made 1 (" in said.out
+    assert not list((place / "experts").glob("*.safetensors"))
+
+
+def test_an_interruption_keeps_what_is_finished(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, trained = mtt_experts.train_experts, []
+
+    def interrupted(task, config, which, tell):
+        if len(trained) == 1:
+            raise KeyboardInterrupt
+        trained.extend(which)
+        return train(task, config, which, tell)
+
+    monkeypatch.setattr(mtt_experts, "train_experts", interrupted)
+    assert execute(PREPARE) == 130
+    assert "run the same command again to resume" in capsys.readouterr().err
+    assert len(list((place / "experts").glob("*.safetensors"))) == 1
+    monkeypatch.setattr(mtt_experts, "train_experts", train)
+    assert execute(PREPARE) == 0
+    assert "made 1 (" in capsys.readouterr().out
+
+
+def test_a_cache_that_cannot_be_written_is_told_before_any_work(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.write_text("a file where the folder should be")
+    assert execute(PREPARE) == 3
+    said = capsys.readouterr()
+    assert "cannot be written, so nothing would be kept" in said.err
+    assert "DDBENCH_CACHE" in said.err
+    assert "data of digits" not in said.out
+
+
+def test_damaged_files_are_named_and_made_anew(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    execute(PREPARE)
+    fit, expert = next((place / "fit").glob("*.safetensors")), next((place / "experts").glob("*.safetensors"))
+    whole = expert.read_bytes()
+    expert.write_bytes(fit.read_bytes())
+    capsys.readouterr()
+    assert execute(PREPARE) == 0
+    assert f"note: {expert} was made anew: it is the entry {fit.stem[:12]}" in capsys.readouterr().err
+    assert expert.read_bytes() == whole
+
+
+def test_a_cell_notes_what_was_made_anew(place: Path) -> None:
+    execute(PREPARE)
+    for file in (place / "fit").glob("*.safetensors"):
+        file.write_bytes(file.read_bytes()[:100])
+    assert execute([*RUN, "--only", "random"]) == 0
+    runs, cells = RunFolder.open(Path("runs/tiny")), expand(load_suite("tiny.yaml"))
+    notes = [n for c in cells if (r := runs.result(c.key)) for n in r.notes if "made anew" in n]
+    assert len(notes) == 1
+    assert notes[0].startswith("The cache's fit/")
+    assert "cut short" in notes[0]
+    assert str(place) not in notes[0]
+
+
+def test_progress_is_told_with_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ddbench.cli import prepare as command
+
+    now = [0.0]
+    monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
+    meter = _Meter(terminal=False)
+    tell = meter.begin(1, 2, "experts")
+    for now[0], fraction in ((1.0, 0.1), (12.0, 0.25), (13.0, 0.3), (24.0, 0.5)):
+        tell(fraction)
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/2] experts: 25%, 12 s, about 36 s left",
+        "[1/2] experts: 50%, 24 s, about 24 s left",
+    ]
+    shown = _Meter(terminal=True)
+    shown.begin(1, 2, "experts")
+    shown.clear()
+    assert capsys.readouterr().err == "[1/2] experts\r" + " " * 13 + "\r"
