@@ -113,8 +113,19 @@ def _note_interrupts() -> list[int]:
     return seen
 
 
+def _restart_to_train() -> None:
+    """This process anew, where it lacks the environment that workers train in: `prepare` does its work itself."""
+    from ddbench.engines.allocator import environment_to_train_in
+
+    environment = environment_to_train_in()
+    if environment is not None and sys.platform == "linux":
+        os.execve(sys.executable, [sys.executable, "-m", "ddbench.cli.main", *sys.argv[1:]], environment)
+
+
 def main() -> NoReturn:
     """The entry point of the console script."""
+    if "prepare" in sys.argv[1:2]:
+        _restart_to_train()
     code = execute(sys.argv[1:])
     if code == BROKEN_PIPE:
         # Whatever is still buffered has no reader; the interpreter would complain while it flushes.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ddbench_methods import mtt_experts
 
+from ddbench.cli import main
 from ddbench.cli.main import execute
 from ddbench.cli.prepare import _Meter
 from ddbench.datasets.tabular import Digits
+from ddbench.engines.allocator import ALLOCATOR
 from ddbench.errors import DataError
 from ddbench.planning.expand import expand
 from ddbench.planning.load import load_suite
@@ -190,6 +193,32 @@ def test_a_cell_notes_what_was_made_anew(place: Path) -> None:
     assert notes[0].startswith("The cache's fit/")
     assert "cut short" in notes[0]
     assert str(place) not in notes[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocator's variables are glibc's")
+def test_the_command_starts_in_the_environment_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Replaced(Exception):
+        pass
+
+    def replaced(program: str, words: list[str], environment: dict[str, str]) -> None:
+        assert program == words[0] == sys.executable
+        assert words[1:] == ["-m", "ddbench.cli.main", *PREPARE]
+        assert environment.items() >= ALLOCATOR.items() - {("MALLOC_TOP_PAD_", ALLOCATOR["MALLOC_TOP_PAD_"])}
+        assert environment["MALLOC_TOP_PAD_"] == "7", "what the user set stays"
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        raise Replaced
+
+    for name in ALLOCATOR:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "7")
+    monkeypatch.setattr(sys, "argv", ["ddbench", *PREPARE, "--only", "random"])
+    monkeypatch.setattr(main.os, "execve", lambda *to: replaced(to[0], to[1][:-2], to[2]))
+    with pytest.raises(Replaced):
+        main.main()
+    with pytest.raises(SystemExit) as done:  # in it, the command runs
+        main.main()
+    assert done.value.code == 0
 
 
 def test_progress_is_told_with_what_is_left(
