@@ -164,10 +164,12 @@ class Cell(BaseModel):
     protocol: EvaluationProtocol
     seed: int = Field(ge=0, strict=True)
     versions: Versions
-    recipe: tuple[RecipeUse, ...] = Field(
+    recipe: Annotated[tuple[RecipeUse, ...], ADDED] = Field(
         (),
         description="Where the method's arguments come from, for the record. The key depends on the arguments alone.",
     )
+
+    _without_added = without_added
 
     @property
     def key(self) -> str:
