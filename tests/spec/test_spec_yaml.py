@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import yaml
@@ -123,8 +124,11 @@ def test_all_faults_in_one_error_in_order():
     assert str(document.error([Fault(3, "c"), Fault(1, "a"), Fault(3, "c")])) == "f:1: a\nf:3: c"
 
 
+NUMBER_HERE = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+"""Text that PyYAML writes without quotes and that is a number here, as in YAML 1.2."""
+words = st.text(st.characters(codec="ascii"), max_size=8).filter(lambda text: not NUMBER_HERE.fullmatch(text))
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(st.characters(codec="ascii"), max_size=8)
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | words
     | st.floats(allow_nan=False, allow_infinity=False, width=32),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcxyz", max_size=4), inner, max_size=4),
     max_leaves=12,
