@@ -102,6 +102,47 @@ TESLA = {
 }
 
 
+DATM = {  # steps, expert epochs, starts from, below, at first below, until, rates (items, α, labels), batch, ema, loss
+    ("cifar10", 1): (80, 2, 0, 4, None, None, 1e2, 1e-7, 5, 10, 0.995, 1.1),
+    ("cifar10", 10): (80, 2, 0, 20, 10, 1000, 1e2, 1e-5, 2, 100, 0.9995, 1.0),
+    ("cifar10", 50): (80, 2, 0, 40, 20, 2000, 1e3, 1e-5, 2, 500, 0.995, 1.0),
+    ("cifar10", 500): (40, 2, 40, 60, None, None, 50, 1e-5, 10, 1000, 0.995, 1.0),
+    ("cifar10", 1000): (100, 2, 40, 60, None, None, 50, 1e-5, 10, 1000, 0.995, 1.0),
+    ("cifar100", 10): (80, 2, 0, 50, 30, 2000, 1e3, 1e-5, 10, None, 0.9995, 1.0),
+    ("cifar100", 50): (80, 2, 20, 70, None, None, 1e3, 1e-5, 10, 1000, 0.9995, 1.0),
+    ("cifar100", 100): (80, 2, 30, 70, None, None, 50, 1e-5, 10, 1000, 0.9995, 1.0),
+}
+
+
+@pytest.mark.parametrize(("dataset", "ipc"), list(DATM))
+def test_datm_comes_with_soft_labels(dataset, ipc):
+    cell = cell_of("{mtt: {soft_labels: true}}", dataset, ipc)
+    (use,) = cell.recipe
+    assert use.found == "adapted"
+    assert "2310.05773" in use.source
+    names = ("syn_steps", "expert_epochs", "min_start", "max_start", "first_max_start", "grow_until", "lr", "lr_lr")
+    every = registry.configure("method", "mtt", cell.method.args)
+    found = [getattr(every, name) for name in (*names, "lr_label", "batch_syn", "ema", "loss_threshold")]
+    assert tuple(found) == DATM[dataset, ipc]
+    assert (every.lr_teacher, every.label_momentum, every.iterations) == (0.01, 0.9, 10000)
+    assert (every.experts, every.expert_epochs_total) == (100, 100)
+    assert every.first_items == ("random" if (dataset, ipc) == ("cifar100", 50) else "correct")
+
+
+def test_datm_on_cifar100_has_no_room_for_an_image_and_its_label_at_one():
+    with pytest.raises(SpecError, match=r"cifar100.*no item"):
+        cell_of("{mtt: {soft_labels: true}}", "cifar100", 1)
+    cell = cell_of("{mtt: {soft_labels: true}}", "cifar100", 1, "{downsample: {factor: 2}}")
+    args = cell.method.args
+    names = ("syn_steps", "expert_epochs", "max_start", "first_max_start", "grow_until", "lr", "lr_label", "ema")
+    assert tuple(args[name] for name in names) == (40, 3, 20, 10, 1000, 1e3, 10, 0.9995)
+
+
+def test_ftd_is_mtt_with_an_average_and_later_starts_on_cifar100():
+    assert cell_of("{mtt: {ema: 0.9995}}", "cifar100", 10).method.args["max_start"] == 40
+    assert row(cell_of("{mtt: {ema: 0.9995}}", "cifar10", 10)) == MTT["cifar10", 10]
+
+
 def row(cell: Cell) -> tuple[object, ...]:
     names = ("syn_steps", "expert_epochs", "max_start", "lr", "lr_lr", "lr_teacher", "batch_syn")
     (use,) = cell.recipe
