@@ -24,11 +24,11 @@ class Progress:
     params: dict[str, Tensor] = field(default_factory=dict)
     momentum: dict[str, Tensor] = field(default_factory=dict)
     state: dict[str, Tensor] = field(default_factory=dict)
-    average: dict[str, Tensor] = field(default_factory=dict)
-    """Running average of the codes; empty where the matcher asks for none."""
     losses: list[tuple[int, float]] = field(default_factory=list)
     skipped: int = 0
     """Updates that were not taken, because the matcher did not accept their loss."""
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """Running average of the codes; empty where the matcher asks for none."""
 
 
 def learn(task: Matching, matcher: Matcher, progress: Progress, keep: Callable[[Progress], None]) -> None:
