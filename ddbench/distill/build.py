@@ -70,21 +70,21 @@ class Workshop:
         x, y = self._signals(index)
         stream = rng.generator("codec-begin", dataset=self.data.card.revision, seed=self.cell.seed)
         shared = self.fitted | self.codec.begin(x, y, stream)
-        codes = shared | self.codec.encode(x, y, shared)
-        self._check_finite(codes)
-        return codes
+        return self._checked(shared | self.codec.encode(x, y, shared))
 
-    def _check_finite(self, codes: Codes) -> None:
+    def _checked(self, codes: Codes) -> Codes:
+        """The codes as they are. Raises: PluginError where some are not finite."""
         for name, leaf in codes.items():
             if isinstance(leaf, Tensor) and leaf.is_floating_point() and not bool(leaf.isfinite().all()):
                 raise PluginError(
                     f"The codec {self.cell.codec} gives values that are not finite in its leaf {name!r} for real items "
                     f"of {self.data.card.name!r}. Change its arguments, or leave it out for this dataset."
                 )
+        return codes
 
     def encode_items(self, index: Int[Tensor, "k n_s"], shared: Codes) -> Codes:
         """Item leaves alone, under class and set leaves that stay: what was prepared may rest on them."""
-        return self.codec.encode(*self._signals(index), shared)
+        return self._checked(self.codec.encode(*self._signals(index), shared))
 
     def _signals(self, index: Int[Tensor, "k n_s"]) -> tuple[Tensor, Tensor]:
         flat = index.flatten()

@@ -24,7 +24,7 @@ def progress() -> Progress:
         {"x": x, "half": torch.randn(2, generator=draw).half()},
         {"x": torch.randn(3, 4, generator=draw).T},
         {"alias": x, "part": x[:2], "count": torch.tensor(3), "of/slash": torch.ones(1, dtype=torch.bool)},
-        [(0, 0.1 + 0.2), (3, 1e-300)],
+        losses=[(0, 0.1 + 0.2), (3, 1e-300)],
     )
 
 
