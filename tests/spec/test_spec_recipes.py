@@ -313,13 +313,13 @@ def test_a_file_beside_the_suite_comes_before_a_shipped_one(cells, tmp_path):
     (tmp_path / "published").write_text(one_rule("mine", "{lr: 8}"))
     assert [c.recipe[0].name for c in learned(cells(("r.yaml", "published")))] == ["mine"]
     (tmp_path / "published").unlink()
-    with pytest.raises(SpecError, match="recipes published, validation: no rule is for learn"):
-        cells(("r.yaml", "[published, validation]"))
+    with pytest.raises(SpecError, match="recipes published, reduced: no rule is for learn"):
+        cells(("r.yaml", "[published, reduced]"))
 
 
 def test_a_suite_made_from_text_finds_shipped_ones(suite_of):
     text = (
-        "grid: {datasets: pictures, codecs: half, methods: random, budgets: {ipc: 1}, recipes: [published, validation]}"
+        "grid: {datasets: pictures, codecs: half, methods: random, budgets: {ipc: 1}, recipes: [published, reduced]}"
     )
     assert len(expand(suite_of(text))) == 1
 
