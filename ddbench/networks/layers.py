@@ -7,6 +7,8 @@ from typing import Literal
 
 from torch import nn
 
+from ddbench.networks.cpu_layers import AvgPool, InstanceNorm
+
 Norm = Literal["none", "instance", "batch", "layer", "group"]
 Activation = Literal["relu", "leaky_relu", "sigmoid", "swish"]
 Pooling = Literal["avg", "max", "none"]
@@ -33,7 +35,7 @@ def normalisation(name: str, width: int, extent: Sequence[int]) -> nn.Module:
     "Instance" norm is GroupNorm with one channel a group: per item, no running statistics (protocols.md §4).
     """
     if name == "instance":
-        return nn.GroupNorm(width, width)
+        return InstanceNorm(width)
     if name == "group":
         return nn.GroupNorm(GROUPS, width)
     if name == "layer":
@@ -47,5 +49,6 @@ def pool(name: str, axes: int) -> nn.Module:
     """A pooling of size and stride 2 over 1 or 2 axes."""
     if name == "none":
         return nn.Identity()
-    kinds = (nn.AvgPool1d, nn.AvgPool2d) if name == "avg" else (nn.MaxPool1d, nn.MaxPool2d)
-    return kinds[axes - 1](2)
+    if name == "avg":
+        return nn.AvgPool1d(2) if axes == 1 else AvgPool()
+    return (nn.MaxPool1d, nn.MaxPool2d)[axes - 1](2)
