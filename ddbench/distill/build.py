@@ -219,7 +219,7 @@ def learn_set(
     losses = tuple(progress.losses)
     counts = tuple(torch.bincount(task.labels.cpu(), minlength=shop.n_classes).tolist())
     leaves, extra = shop.codec.leaves(), matcher.extra_leaves(shop.n_classes)
-    notes = task.notes
+    notes = (*task.notes, *matcher.notes())
     if progress.skipped:
         notes += (f"{progress.skipped} of {progress.step} updates were skipped for their loss.",)
     return Built(task.export(progress.average), counts, leaves, extra, losses, notes, divergence)

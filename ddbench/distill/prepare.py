@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from ddbench import rng
 from ddbench.data import Data
 from ddbench.distill.space import MatchSpace
-from ddbench.distill.task import each_its_own
+from ddbench.distill.task import each_its_own, siamese
 from ddbench.interfaces.codec import Codec, Codes, Tensors
 from ddbench.interfaces.method import Augment
 from ddbench.interfaces.network import Classifier, Network, fresh
@@ -58,6 +58,9 @@ class Preparation:
 
     def network(self, seed: int) -> Classifier:
         return fresh(self.match_network, self.shape, self.n_classes, seed, self.device)
+
+    def augment(self, *batches: Float[Tensor, "r b *shape"], by: Generator) -> tuple[Tensor, ...]:
+        return siamese(self.space, by, *batches)
 
     def augmentations(self, rows: int, generator: Generator) -> Iterator[Augment]:
         return each_its_own(self.space, rows, generator)

@@ -208,11 +208,8 @@ class Matching:
     def network(self, name: str = "match") -> Classifier:
         return fresh(self.match_network, self.shape, self.n_classes, self.streams.seed_of(name, self.step), self.device)
 
-    def augment(self, *batches: Float[Tensor, "k b *shape"]) -> tuple[Tensor, ...]:
-        if not self.space.augmentation:
-            return batches
-        omega = draw(self.space.augmentation, self.shape, self.n_classes, self._anew("augment"), per_row_op=True)
-        return tuple(apply(omega, x) for x in batches)
+    def augment(self, *batches: Float[Tensor, "k b *shape"], by: Generator | None = None) -> tuple[Tensor, ...]:
+        return siamese(self.space, by or self._anew("augment"), *batches) if self.space.augmentation else batches
 
     def augmentations(self, rows: int) -> Iterator[Augment]:
         return each_its_own(self.space, rows, self._anew("augment-each"))
@@ -246,6 +243,12 @@ class Matching:
 
     def _rows(self, leaves: dict[str, Tensor], part: slice) -> dict[str, Tensor]:
         return {n: x[part] if n in self.item_names else x for n, x in leaves.items()}
+
+
+def siamese(space: MatchSpace, by: Generator, *batches: Float[Tensor, "r b *shape"]) -> tuple[Tensor, ...]:
+    """The space's augmentation with one draw a row, shared by the row's values in all batches (protocols.md §3.1)."""
+    omega = draw(space.augmentation, space.shape, len(batches[0]), by, per_row_op=True)
+    return tuple(apply(omega, x) for x in batches)
 
 
 def each_its_own(space: MatchSpace, rows: int, generator: Generator) -> Iterator[Augment]:

@@ -104,8 +104,11 @@ class MatchTask(Protocol):
         """A fresh match network, drawn from the stream `name` of this step."""
         ...
 
-    def augment(self, *batches: Float[Tensor, "k b *shape"]) -> tuple[Tensor, ...]:
-        """Siamese augmentation: one draw a class, shared by that class's items in every batch (protocols.md §3.1)."""
+    def augment(self, *batches: Float[Tensor, "k b *shape"], by: Generator | None = None) -> tuple[Tensor, ...]:
+        """Siamese augmentation: one draw a class, shared by that class's items in every batch (protocols.md §3.1).
+
+        With `by` the draws are the caller's, one for each row of the batches, whatever the rows stand for.
+        """
         ...
 
     def augmentations(self, rows: int) -> Iterator[Augment]:
@@ -156,6 +159,10 @@ class PrepareTask(Protocol):
 
     def network(self, seed: int) -> Classifier:
         """A match network whose initial weights depend on `seed` alone."""
+        ...
+
+    def augment(self, *batches: Float[Tensor, "r b *shape"], by: Generator) -> tuple[Tensor, ...]:
+        """As `MatchTask.augment`: one draw for each row, shared by the row's items in every batch."""
         ...
 
     def augmentations(self, rows: int, generator: Generator) -> Iterator[Augment]:
@@ -265,6 +272,10 @@ class Matcher(Method):
     def accepts(self, loss: float) -> bool:
         """Whether an update is taken at this (finite) loss. One that is not leaves all as it was, and is counted."""
         return True
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the row must know of it besides its arguments: that it is a variant, and of what."""
+        return ()
 
     def recipe(self, codes: Codes) -> dict[str, Any]:
         """Fields of `Training` that students of the match network take from the set itself (a learned step size)."""

@@ -7,13 +7,17 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask
+from ddbench.interfaces.codec import Tensors
+from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, PrepareTask
 from ddbench.interfaces.network import Classifier
+from ddbench_methods.dm_pool import draw_entry, pool_entries, real_chunk
+from ddbench_methods.gradient_matching import with_slope
+from ddbench_methods.net_training import has_batch_norm
 
-REAL_CHUNK = 32
-"""Real items embedded at once: their activations stay in the processor's cache (1.6 times faster on a CPU)."""
+ITEMS_CHUNK, ITEMS_CHUNK_CPU = 1024, 64
+"""Items whose graphs are kept at once: whole classes, one at least. It bounds the memory where classes are many."""
 
 
 class DmConfig(MatcherConfig):
@@ -22,12 +26,20 @@ class DmConfig(MatcherConfig):
     iterations: int = Field(20000, ge=0, description="Updates of the codes.")
     lr: float = Field(1.0, gt=0, description="Learning rate of the codes, times each leaf's own lr_scale.")
     real_batch: int = Field(256, gt=0, description="Real items of each class an update.")
+    pool: int | None = Field(
+        None,
+        gt=0,
+        description="A faster variant, not the published DM: so many networks, each with one augmentation draw a "
+        "class, are drawn once and the means of all real items under them kept; an update takes one of them at "
+        "random. real_batch then has no effect.",
+    )
 
 
 class DistributionMatching(Matcher):
     """L = Σ_c ‖ mean ψ(A_ω(x ∈ r_c)) − mean ψ(A_ω(x ∈ s_c)) ‖², ψ a fresh, never trained network, ω shared within c.
 
-    All classes go through the network in one pass; the squared norm is a sum over the embedding.
+    The squared norm is a sum over the embedding. With `pool` the pairs (ψ, ω) are drawn from a fixed pool, and r_c is
+    the whole class.
     Source: arXiv 2110.04181, eq. 6; augmentation arXiv 2102.08259, eq. 4.
     """
 
@@ -35,22 +47,54 @@ class DistributionMatching(Matcher):
     source: ClassVar[str] = "arXiv 2110.04181, eq. 6"
     Config = DmConfig
 
+    def prepare(self, task: PrepareTask) -> Tensors:
+        return pool_entries(task, self.config.pool) if self.config.pool else {}
+
+    def notes(self) -> tuple[str, ...]:
+        pool = self.config.pool
+        if pool is None:
+            return ()
+        return (f"A variant of DM: real means of whole classes, kept for {pool} networks and augmentation draws.",)
+
     def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
+        if self.config.pool:
+            return matching_loss(*draw_entry(task))
         psi = task.network().requires_grad_(False)
         real, synthetic = task.augment(task.real(self.config.real_batch), task.synthetic())
-        return (class_means(psi, real, REAL_CHUNK) - class_means(psi, synthetic)).square().sum()
+        return matching_loss(psi, class_means(psi, real, real_chunk(real.device)), synthetic)
+
+
+def matching_loss(
+    psi: Classifier, target: Float[Tensor, "k d"], synthetic: Float[Tensor, "k n *shape"]
+) -> Float[Tensor, ""]:
+    """Σ_c ‖target_c − mean ψ(s_c)‖², differentiable in `synthetic`.
+
+    A class's term depends on its own items only, so ∂L/∂s is worked out for some classes at a time and their graph
+    dropped. Networks with batch statistics see all classes in one pass: per-class statistics would leak the label.
+    """
+    items = ITEMS_CHUNK_CPU if synthetic.device.type == "cpu" else ITEMS_CHUNK
+    at_once = max(1, items // synthetic.shape[1])
+    if len(synthetic) <= at_once or has_batch_norm(psi):
+        return (target - class_means(psi, synthetic)).square().sum()
+    losses, slopes = [], []
+    for aim, s in zip(target.split(at_once), synthetic.detach().split(at_once)):
+        s.requires_grad_()
+        loss = (aim - class_means(psi, s)).square().sum()
+        slopes.append(torch.autograd.grad(loss, s)[0])
+        losses.append(loss.detach())
+    return with_slope(torch.stack(losses).sum(), synthetic, torch.cat(slopes))
 
 
 def class_means(psi: Classifier, x: Float[Tensor, "k n *shape"], chunk: int | None = None) -> Float[Tensor, "k d"]:
     """Mean embedding of each class. With `chunk` it carries no gradient and embeds that many items at once.
 
-    Networks with batch statistics always see all classes in one pass: per-class statistics would leak the label.
+    Networks with batch statistics always see all classes in one pass, chunk or not.
     """
     flat = x.flatten(0, 1)
     if chunk is None:
         embedded = psi.embed(flat)
     else:
-        whole = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in psi.modules()) or flat.is_cuda
         with torch.no_grad():
-            embedded = psi.embed(flat) if whole else torch.cat([psi.embed(part) for part in flat.split(chunk)])
+            parts = [flat] if has_batch_norm(psi) else flat.split(chunk)
+            embedded = torch.cat([psi.embed(part) for part in parts])
     return embedded.flatten(1).unflatten(0, x.shape[:2]).mean(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from ddbench_methods.dm import DistributionMatching, DmConfig, class_means
+from ddbench_methods.dm import DistributionMatching, DmConfig, class_means, matching_loss
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_match import GivenTask, assert_near, network, slow_loss, values
+from torch import Tensor
 
 from ddbench.testing.method_case import Ground
 
@@ -105,3 +108,46 @@ def test_batch_statistics_are_those_of_all_classes_together() -> None:
     by_class = [torch.stack([psi.embed(of_class).mean(0) for of_class in x]) for x in (real, items)]
     leaking = ((by_class[0] - by_class[1]) ** 2).sum()
     assert float(leaking) != pytest.approx(float(loss), rel=0.05)
+
+
+@pytest.mark.parametrize("n", [1, 5, 100])
+def test_many_classes_are_back_propagated_some_at_a_time_with_the_same_gradient(n: int) -> None:
+    shape, classes = SHAPES["rows"], 30
+    psi = network(shape, classes)
+    items = values(shape, classes, n, seed=2).requires_grad_()
+    aim = class_means(psi, values(shape, classes, 3, seed=1), 32)
+    task = GivenTask(values(shape, classes, 3, 1), items, psi)
+    loss = matching_loss(psi, aim, items)
+    assert max(task.batches) <= max(64, n)
+    (gradient,) = torch.autograd.grad(loss, items)
+    whole = (aim - class_means(psi, items)).square().sum()
+    (expected,) = torch.autograd.grad(whole, items)
+    assert_near(loss, whole, rtol=1e-10)
+    assert_near(gradient, expected, rtol=1e-8, atol=1e-12)
+
+
+def test_memory_does_not_grow_with_the_number_of_classes() -> None:
+    shape, classes, n = (1, 16, 16), 200, 10
+    psi = network(shape, classes).float().requires_grad_(False)
+    x = values(shape, classes, n, seed=2).float().requires_grad_()
+    aim = class_means(psi, x, 32)
+
+    def growth_bytes(loss: Callable[[], Tensor]) -> int:
+        """Bytes of all tensors that the graph keeps from the forward pass to the backward one, at the worst moment."""
+        live = [0, 0]
+
+        def kept(t: Tensor) -> Tensor:
+            live[0] += t.numel() * t.element_size()
+            live[1] = max(live)
+            return t
+
+        def used(t: Tensor) -> Tensor:
+            live[0] -= t.numel() * t.element_size()
+            return t
+
+        with torch.autograd.graph.saved_tensors_hooks(kept, used):
+            loss().backward()
+        return live[1]
+
+    of_all = growth_bytes(lambda: (aim - class_means(psi, x)).square().sum())
+    assert growth_bytes(lambda: matching_loss(psi, aim, x)) < of_all / 10
