@@ -1,4 +1,4 @@
-"""Both sides of every subject: `make(case)` gives a function that does one unit of work and returns what it computed."""
+"""Both sides of every subject: `make(case)` gives a function that does one unit of work."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from case import CLASSES, SHAPE, Case
 from ddbench_methods.dc import Dc, DcConfig
 from ddbench_methods.dm import DistributionMatching, DmConfig
 from ddbench_methods.mtt import TrajectoryMatching
 from ddbench_methods.mtt_config import MttConfig
 from ddbench_methods.mtt_experts import expert_weights
+from plain import matching as plain
+from plain import training as plain_training
+from plain.net import ConvNet
 from torch import Generator, Tensor
 
-from case import CLASSES, SHAPE, Case
 from ddbench import registry
 from ddbench.data import Data
 from ddbench.distill.prepare import Preparation
@@ -25,17 +28,13 @@ from ddbench.evaluate.scoring import correct
 from ddbench.evaluate.streams import StudentStreams
 from ddbench.evaluate.students import Lesson, train_students
 from ddbench.evaluate.trainingset import TensorSet
-from ddbench.interfaces.codec import Target
+from ddbench.interfaces.codec import Codec, Target
 from ddbench.interfaces.dataset import DatasetCard, Split
 from ddbench.interfaces.network import Network, fresh
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.spec.cell import Training
-from plain import matching as plain
-from plain import training as plain_training
-from plain.net import ConvNet
 
 Work = Callable[[], Any]
-SIDES = ("plain", "ddbench")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Ground:
 
     def task(self) -> Matching:
         data, device, y = self.data(), self.device, torch.arange(CLASSES).repeat_interleave(self.case.n)
-        codec = registry.get("codec", "identity")(None, Target(data.card.signal, CLASSES, 2**40))
+        codec = identity(data)
         codes = {codec.leaves()[0].name: self.items()}
         extra = ()
         if self.case.subject == "mtt":
@@ -94,6 +93,10 @@ class Ground:
     def mtt(self) -> MttConfig:
         given = {"syn_steps": self.case.steps, "differentiate": self.case.how, "max_start": 1, "expert_epochs": 1}
         return MttConfig.model_validate({**given, "experts": self.case.nets, "expert_epochs_total": self.case.steps})
+
+
+def identity(data: Data) -> Codec:
+    return registry.build("codec", "identity", {}, Target(data.card.signal, CLASSES, 2**40))
 
 
 def ddbench_matching(case: Case) -> Work:
@@ -123,6 +126,7 @@ def ddbench_matching(case: Case) -> Work:
 def plain_matching(case: Case) -> Work:
     ground = Ground(case)
     data, items = ground.data(), ground.items().requires_grad_()
+    labels = torch.arange(CLASSES, device=ground.device).repeat_interleave(case.n)
     of_class = [data.signals(m).to(ground.device) for m in data.members]
     alpha = torch.tensor(0.001, device=ground.device, requires_grad=True)
     way = tuple(w.to(ground.device) for w in ground.way(sum(p.numel() for p in ground.plain_net().parameters())))
@@ -131,7 +135,7 @@ def plain_matching(case: Case) -> Work:
     def work() -> tuple[Tensor, Tensor]:
         net, seed = ground.plain_net(), next(steps)
         if case.subject == "mtt":
-            loss = plain.mtt_loss(net, *way, items, alpha, case.steps, case.strategy, seed)
+            loss = plain.mtt_loss(net, *way, items, labels, alpha, case.steps, case.strategy, seed)
         else:
             draws = [torch.randperm(len(x))[: case.real_batch] for x in of_class]
             real = [x[i.to(x.device)] for x, i in zip(of_class, draws)]
@@ -148,7 +152,7 @@ def plain_matching(case: Case) -> Work:
 def ddbench_experts(case: Case) -> Work:
     ground = Ground(case)
     data = ground.data()
-    space = SignalSpace(data, registry.get("codec", "identity")(None, Target(data.card.signal, CLASSES, 2**40)), ground.device)
+    space = SignalSpace(data, identity(data), ground.device)
     task = Preparation(data, space, ground.network, {"benchmark": case.seed}, case.n * CLASSES, on_disk=False)
     return lambda: expert_weights(task, ground.mtt())
 

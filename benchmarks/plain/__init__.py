@@ -1,1 +1,1 @@
-"""The published loops' shape, written for comparison: class after class, step after step, PyTorch's layers, one batch."""
+"""The published loops' shape, written for comparison: class after class, step after step, PyTorch's layers."""

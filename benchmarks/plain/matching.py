@@ -51,12 +51,11 @@ def rows_apart(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mtt_loss(
-    net: nn.Module, start: Tensor, target: Tensor, items: Tensor, alpha: Tensor, steps: int, strategy: str, seed: int
-) -> Tensor:
+    net: nn.Module, start: Tensor, target: Tensor, items: Tensor, labels: Tensor, alpha: Tensor, steps: int,
+    strategy: str, seed: int,
+) -> Tensor:  # fmt: skip
     """‖θ_N − θ*_{t+M}‖² / ‖θ*_t − θ*_{t+M}‖², all items a step, differentiated through all steps at once."""
     shapes = {name: p.shape for name, p in net.named_parameters()}
-    n = len(items) // 10 if len(items) % 10 == 0 else 1
-    labels = torch.arange(len(items) // n, device=items.device).repeat_interleave(n)
     draws = Generator().manual_seed(seed)
     theta = start.clone().requires_grad_()
     for _ in range(steps):

@@ -23,7 +23,7 @@ class AvgPool(nn.AvgPool2d):
     def __init__(self) -> None:
         super().__init__(2)
 
-    def forward(self, input: Maps) -> Maps:  # noqa: A002  (PyTorch's name)
+    def forward(self, input: Maps) -> Maps:
         if input.device.type != "cpu":
             return super().forward(input)
         h, w = (side // 2 * 2 for side in input.shape[-2:])
@@ -38,7 +38,7 @@ class InstanceNorm(nn.GroupNorm):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         if input.device.type != "cpu" or not torch.is_grad_enabled():
             return super().forward(input)
         found = _Norm.apply(input.contiguous(), self.weight, self.bias, self.eps)
@@ -61,8 +61,8 @@ class _Mean(Function):
         return _Spread.apply(slope[0])
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
-        return _Mean.apply(x.movedim(in_dims[0], 0)), 0
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        return _Mean.apply(args[0].movedim(in_dims[0], 0)), 0
 
 
 class _Spread(Function):
@@ -85,8 +85,8 @@ class _Spread(Function):
         return _Mean.apply(slope[0])
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
-        return _Spread.apply(x.movedim(in_dims[0], 0)), 0
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        return _Spread.apply(args[0].movedim(in_dims[0], 0)), 0
 
 
 class _Norm(Function):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +17,7 @@ from ddbench.augment import apply, draw
 from ddbench.distill.prepare import Preparation
 from ddbench.errors import SpecError
 from ddbench.interfaces.network import fresh
+from ddbench.spec.cell import Cell
 from ddbench.testing.method_case import Ground
 from ddbench.testing.methods import MethodContract
 
@@ -69,7 +72,9 @@ def test_loss_and_gradient_are_those_of_the_slow_loop_over_whole_classes() -> No
         assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
         found = task.params["x"].grad
         assert found is not None
-        assert torch.allclose(found.double(), slope.flatten(0, 1), rtol=1e-3, atol=1e-6 * float(slope.abs().max()) + 1e-7)
+        assert torch.allclose(
+            found.double(), slope.flatten(0, 1), rtol=1e-3, atol=1e-6 * float(slope.abs().max()) + 1e-7
+        )
     assert len(used) > 1
 
 
@@ -109,6 +114,15 @@ def test_the_row_says_that_it_is_a_variant() -> None:
     assert "variant of DM" in pooled(7).notes()[0]
     assert "7 networks" in pooled(7).notes()[0]
     assert DistributionMatching(DmConfig.model_validate({})).notes() == ()
+
+
+def test_cells_that_do_not_ask_for_a_pool_keep_their_keys() -> None:
+    results = Path(__file__).parents[2] / "leaderboard" / "results"
+    rows = [json.loads(path.read_text()) for path in sorted(results.glob("*/*/result.json"))]
+    learned = [row for row in rows if row["cell"]["method"]["name"] == "dm"]
+    assert learned
+    for row in learned:
+        assert Cell.model_validate(row["cell"]).key == row["key"]
 
 
 def test_batch_norm_is_refused_before_any_work() -> None:
