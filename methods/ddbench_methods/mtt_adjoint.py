@@ -17,6 +17,10 @@ from ddbench_methods.mtt_config import Differentiate
 from ddbench_methods.mtt_steps import Step
 from ddbench_methods.mtt_student import FlatNetwork
 
+KEPT = 32
+"""Weight vectors that the way back keeps, about. Of longer ways every second, third … is kept, and the rest worked out
+again from the one before: memory does not grow with N, and at N = 50 half of the steps are taken twice."""
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -39,7 +43,7 @@ def matching_loss(
     """L, with gradient to the synthetic values x, the step size α and, where they are probabilities, the labels y.
 
     `unroll`: autograd through all steps; exact, its memory grows with N.
-    `adjoint`: the same gradient, one step's graph at a time; N + 1 weight vectors are kept.
+    `adjoint`: the same gradient, one step's graph at a time; at most about `KEPT` weight vectors are kept.
     `tesla`: λ stays what it is at θ̂_N, so that later weights' dependence on earlier values is dropped. The factor 2 of
     the squared norm is kept, which the released code of TESLA loses on the images (protocols.md §1.4): a published
     lr_img stands for half that rate here.
@@ -61,6 +65,15 @@ def _unroll(path: Trajectory, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
     return (theta - path.target).square().sum() / path.scale
 
 
+def _after(path: Trajectory, step: Step, theta: Tensor, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
+    """θ̂ − α g of one step, without a graph; computed again it is the same."""
+    with torch.enable_grad():
+        theta = theta.detach().requires_grad_()
+        ce = step.loss(path.student, theta, x[step.rows], y[step.rows])
+    (g,) = torch.autograd.grad(ce, theta)
+    return theta.detach() - alpha * g
+
+
 class _Backwards(torch.autograd.Function):
     """The student's way without a graph; backwards, λ = dL/dθ̂ is carried from step to step.
 
@@ -69,16 +82,15 @@ class _Backwards(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, x: Tensor, y: Tensor, path: Trajectory, exact: bool) -> Tensor:
-        trail = [path.start.detach()]
-        for step in path.steps:
-            with torch.enable_grad():
-                theta = trail[-1].detach().requires_grad_()
-                ce = step.loss(path.student, theta, x[step.rows], y[step.rows])
-            (g,) = torch.autograd.grad(ce, theta)
-            trail.append(trail[-1] - alpha * g)
+        theta, apart = path.start.detach(), 1 + len(path.steps) // KEPT
+        ctx.trail = []
+        for i, step in enumerate(path.steps):
+            if i % apart == 0:
+                ctx.trail.append(theta)
+            theta = _after(path, step, theta, x, y, alpha)
         ctx.save_for_backward(alpha, x, y)
-        ctx.path, ctx.exact, ctx.trail = path, exact, trail
-        return (trail[-1] - path.target).square().sum() / path.scale
+        ctx.path, ctx.exact, ctx.apart, ctx.last = path, exact, apart, theta
+        return (theta - path.target).square().sum() / path.scale
 
     @staticmethod
     @once_differentiable
@@ -86,14 +98,18 @@ class _Backwards(torch.autograd.Function):
         ctx: Any, *upstream: Tensor
     ) -> tuple[Tensor | None, ...]:
         alpha, x, y = ctx.saved_tensors
-        path, trail = ctx.path, ctx.trail
+        path, between = ctx.path, []
         soft = ctx.needs_input_grad[2]
-        adjoint = upstream[0] * 2 * (trail[-1] - path.target) / path.scale
+        adjoint = upstream[0] * 2 * (ctx.last - path.target) / path.scale
         along, d_x, d_y = torch.zeros_like(alpha), torch.zeros_like(x), torch.zeros_like(y) if soft else None
         for i in reversed(range(len(path.steps))):
             step = path.steps[i]
+            if not between:
+                between = [ctx.trail[i // ctx.apart]]
+                for earlier in path.steps[i // ctx.apart * ctx.apart : i]:
+                    between.append(_after(path, earlier, between[-1], x, y, alpha))
             with torch.enable_grad():
-                theta = trail[i].detach().requires_grad_()
+                theta = between.pop().detach().requires_grad_()
                 x_i = x[step.rows].detach().requires_grad_()
                 y_i = y[step.rows].detach().requires_grad_(soft)
                 ce = step.loss(path.student, theta, x_i, y_i)

@@ -208,3 +208,12 @@ def test_loss_on_the_frameworks_task_is_the_slow_loop(how: str) -> None:
     problem.steps = draw_steps(task, len(x), 2, None, task.device)
     expected = problem.slow(x, task.extra(STEP_SIZE).detach().double())
     assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 7])
+@pytest.mark.parametrize("how", ["adjoint", "tesla"])
+def test_weights_that_are_not_kept_are_worked_out_again(kept: int, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = Problem("maps", steps=7, n=2, batch=3)
+    whole = gradients(problem, how)
+    monkeypatch.setattr("ddbench_methods.mtt_adjoint.KEPT", kept)
+    assert all(torch.equal(a, b) for a, b in zip(gradients(problem, how), whole))

@@ -50,7 +50,7 @@ def test_features_fit_the_head_at_every_shape(name, h, w, channels):
 @pytest.mark.parametrize("name", NORMED)
 def test_every_norm(name, norm):
     model = small(name, norm=norm, width=8).build((1, 28, 28), 3)
-    kinds = {type(m).__name__ for m in model.modules()}
+    kinds = {kind.__name__ for m in model.modules() for kind in type(m).__mro__}
     found = kinds & {"GroupNorm", "BatchNorm2d", "LayerNorm"}
     kind = {"instance": "GroupNorm", "group": "GroupNorm", "batch": "BatchNorm2d", "layer": "LayerNorm"}.get(norm)
     assert found == ({kind} if kind else set())
