@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch import Tensor
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, PrepareTask
 from ddbench.interfaces.network import Classifier
+from ddbench.written import ADDED
 from ddbench_methods.dm_pool import draw_entry, pool_entries, real_chunk
 from ddbench_methods.gradient_matching import with_slope
 from ddbench_methods.net_training import has_batch_norm
@@ -26,7 +27,7 @@ class DmConfig(MatcherConfig):
     iterations: int = Field(20000, ge=0, description="Updates of the codes.")
     lr: float = Field(1.0, gt=0, description="Learning rate of the codes, times each leaf's own lr_scale.")
     real_batch: int = Field(256, gt=0, description="Real items of each class an update.")
-    pool: int | None = Field(
+    pool: Annotated[int | None, ADDED] = Field(
         None,
         gt=0,
         description="A faster variant, not the published DM: so many networks, each with one augmentation draw a "

@@ -123,6 +123,8 @@ def test_cells_that_do_not_ask_for_a_pool_keep_their_keys() -> None:
     assert learned
     for row in learned:
         assert Cell.model_validate(row["cell"]).key == row["key"]
+        args = row["cell"]["method"]["args"]
+        assert registry.configure("method", "dm", args).model_dump(mode="json") == args
 
 
 def test_batch_norm_is_refused_before_any_work() -> None:
