@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Scope, Storage
 from ddbench.spec.cell import Choice
+from ddbench.written import ADDED, without_added
 
 FORMAT_VERSION = 1
 
@@ -45,8 +46,15 @@ class Card(_Record):
         description="Items of each class; rows stand class by class, so labels cost nothing."
     )
     leaves: tuple[LeafCard, ...] = Field(min_length=1)
+    refitted_for: Annotated[Literal["test", "validation"] | None, ADDED] = Field(
+        None,
+        description="Set where leaves of the codec are not stored but fitted again: on the training items that go with "
+        "this scored split.",
+    )
     seed: int = Field(ge=0, description="Seed of the cell; names the stream of a stochastic decoder.")
     sha256: str = Field(description="Digest of the tensor file.")
+
+    _without_added = without_added
 
     @model_validator(mode="after")
     def _whole(self) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -71,14 +71,39 @@ class DistilledSet:
             )
         return codec
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Leaves that have to be fitted again on the training set before the set can be decoded (`completed`)."""
+        return tuple(leaf.name for leaf in self.codec().refitted() if leaf.name not in self.codes)
+
+    def completed(self, fitted: Codes) -> DistilledSet:
+        """The set with what its codec fits again. `fitted` is what `fit` gave. Nothing more is charged: see the card.
+
+        Raises: ArtifactError where what is needed is not there, or has another shape.
+        """
+        leaves = self.codec().refitted()
+        for leaf in leaves:
+            _check_rows(self.card, leaf, fitted.get(leaf.name))
+        return replace(self, codes=self.codes | {leaf.name: fitted[leaf.name] for leaf in leaves})
+
     def decode(self, device: str | torch.device = "cpu") -> tuple[Float[Tensor, "p *shape"], Int[Tensor, " p"]]:
-        """Normalised signals and their labels, as students see them."""
+        """Normalised signals and their labels, as students see them. Raises: ArtifactError as `decode_items`."""
         signals, source = self.decode_items(device)
         return signals, self.labels[source.cpu()].to(device)
 
     def decode_items(self, device: str | torch.device = "cpu") -> tuple[Float[Tensor, "p *shape"], Int[Tensor, " p"]]:
-        """Normalised signals and, for each, the row of the stored item that it came from."""
+        """Normalised signals and, for each, the row of the stored item that it came from.
+
+        Raises: ArtifactError where the codec fits leaves again and the set was not `completed`, and for codes that do
+        not decode to finite signals of the card's shape.
+        """
         codec, labels = self.codec(), self.labels
+        if lacking := self.lacking:
+            raise ArtifactError(
+                f"{self.file} does not store {', '.join(lacking)}: the codec {self.card.codec.name!r} fits them again "
+                f"on the training set of {self.card.dataset!r}, revision {self.card.revision}. Give the set what its "
+                "codec's `fit` gives there (`completed`) before decoding it."
+            )
         codes = {n: c.to(device) if isinstance(c, Tensor) else c for n, c in self.codes.items()}
         with torch.no_grad():
             decoded = codec.decode(codes, labels.to(device), rng.generator("decode", seed=self.card.seed))

@@ -82,10 +82,13 @@ def _artifact(path: Path) -> str:
     from ddbench.artifact import load
 
     distilled = load(path)
-    signals, _ = distilled.decode()
-    card = distilled.card
+    card, lacking = distilled.card, distilled.lacking
+    if lacking:
+        found = f"not decoded: {', '.join(lacking)} are fitted again on the training set, not stored"
+    else:
+        found = f"{len(distilled.decode()[0])} signals"
     return (
-        f"distilled set of {card.dataset} with {card.codec}: {sum(card.counts)} items, {len(signals)} signals, "
+        f"distilled set of {card.dataset} with {card.codec}: {sum(card.counts)} items, {found}, "
         f"{distilled.used_bytes:,} bytes"
     )
 

@@ -105,7 +105,7 @@ def identity(cell: Cell, data: Data, codec: Codec, network: Network, space: Matc
         "network_version": network.version,
     }
     if cell.space == "code":
-        shared = {x.name for x in codec.leaves() if x.scope != "item"}
+        shared = {x.name for x in (*codec.leaves(), *codec.refitted()) if x.scope != "item"}
         seen |= {
             "codec": cell.codec.model_dump(mode="json"),
             "codec_version": codec.version,

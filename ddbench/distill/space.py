@@ -11,12 +11,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench.data import Data
-from ddbench.errors import PluginError, SpecError
+from ddbench.distill.encoded import check_finite, encode_all, standardisation
+from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Tensors
 from ddbench.interfaces.method import Space
 from ddbench.leaf import Leaf
-
-ENCODE_BATCH = 512
 
 
 class MatchSpace(ABC):
@@ -101,20 +100,12 @@ class CodeSpace(MatchSpace):
                 "code space one code stands for one signal. Match it in signal space."
             )
         self.leaf = self.codec.code_leaf
-        encoded = torch.cat([self._encode(x, y) for x, y in self.data.source.batches(ENCODE_BATCH)])
+        encoded = encode_all(self.codec, self.shared, self.data.source, self.device)
         self.shape = tuple(encoded.shape[1:])
-        _check_finite(encoded, self.codec, self.data)
+        check_finite(encoded, self.codec, f"training items of {self.data.card.name!r}")
         self.augmentation = self.codec.code_augmentation(self.data.card.signal.augmentation)
-        axes = [0, *range(2, encoded.dim())]
-        self.mean = encoded.mean(axes, keepdim=True)[0].to(self.device)
-        std = encoded.std(axes, keepdim=True)[0].to(self.device)
-        self.std = torch.where(std > 0, std, torch.ones_like(std))
-        self._real = (encoded.to(self.device) - self.mean) / self.std
-
-    def _encode(self, x: Tensor, y: Tensor) -> Tensor:
-        code = self.codec.encode(x.to(self.device), y.to(self.device), self.shared)[self.leaf]
-        assert isinstance(code, Tensor)
-        return code
+        self.mean, self.std = standardisation(encoded)
+        self._real = (encoded - self.mean) / self.std
 
     def real(self, index: Int[Tensor, " b"]) -> Tensor:
         return self._real[index.to(self.device)]
@@ -136,16 +127,6 @@ class CodeSpace(MatchSpace):
 
 def match_space(space: Space, data: Data, codec: Codec, shared: Codes, device: torch.device) -> MatchSpace:
     return CodeSpace(data, codec, device, shared) if space == "code" else SignalSpace(data, codec, device)
-
-
-def _check_finite(encoded: Tensor, codec: Codec, data: Data) -> None:
-    spoilt = (~encoded.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
-    if spoilt:
-        raise PluginError(
-            f"The codec {type(codec).__name__} gives codes that are not finite for {len(spoilt)} of {len(encoded)} "
-            f"training items of {data.card.name!r}, the first at index {spoilt[0]}. Change its arguments, or match it "
-            "in signal space."
-        )
 
 
 def _parameter(value: object, device: torch.device) -> Tensor:

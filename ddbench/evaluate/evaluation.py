@@ -16,7 +16,7 @@ from ddbench.evaluate.students import Lesson, Student, train_in_parts
 from ddbench.evaluate.together import Together
 from ddbench.evaluate.trainingset import SplitSet, TrainingSet
 from ddbench.result.schema import StudentRun, pack_bits
-from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Labels, Training
+from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Labels, Space, Training
 from ddbench.spec.networks import labels
 
 
@@ -29,6 +29,7 @@ def evaluate(
     seed: int,
     own: tuple[Choice, Training] | None = None,
     told: Labels = "hard",
+    space: Space = "signal",
     device: str = "cpu",
     done: Sequence[StudentRun] = (),
     progress: Callable[[float], None] = lambda fraction: None,
@@ -36,6 +37,8 @@ def evaluate(
     checkpoint: Checkpoint | None = None,
 ) -> Iterator[list[StudentRun]]:
     """Students of every network and column on a distilled set; yields runs as soon as their students are tested.
+
+    `space` says what the values of `train` and of `data` are: signals, or codes (`ddbench.run.code_students`).
 
     `reference_items` is K·n₀, what the float32 identity codec would hold. Students of the network `own[0]` are trained
     by `own[1]` instead of the protocol. `told` is what the labels of `train` are, for the records; `by_labels` goes
@@ -45,7 +48,7 @@ def evaluate(
 
     Raises: SpecError where a network or the augmentation does not take the set's shape.
     """
-    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed, own, told).run(
+    return _groups(train, data, protocol, protocol, protocol.columns, reference_items, seed, own, told, space).run(
         device, done, progress, together, checkpoint or Nowhere()
     )
 
@@ -92,7 +95,8 @@ class _Evaluation:
     students: int
     seed: int
     groups: tuple[_Group, ...]
-    told: Labels
+    told: Labels = "hard"
+    space: Space = "signal"
 
     def run(
         self,
@@ -102,7 +106,9 @@ class _Evaluation:
         together: Together,
         checkpoint: Checkpoint,
     ) -> Iterator[list[StudentRun]]:
-        have = {(run.network, run.column, run.student) for run in done if run.labels == self.told}
+        have = {
+            (run.network, run.column, run.student) for run in done if (run.space, run.labels) == (self.space, self.told)
+        }
         train = self.train.to(device)
         work = [g.schedule.samples(g.schedule.steps) for g in self.groups]
         behind = 0
@@ -136,7 +142,7 @@ class _Evaluation:
         card = self.data.card
         streams = StudentStreams(card.name, card.revision, self.seed, group.choice.name)
         strategy = _strategy(self.data, group.training)
-        lesson = Lesson(train, group.training, group.schedule, streams, strategy, labels=self.told)
+        lesson = Lesson(train, group.training, group.schedule, streams, strategy, self.told, self.space)
         return train_in_parts(
             registry.build("network", group.choice.name, group.choice.args),
             card.n_classes,
@@ -165,6 +171,7 @@ class _Evaluation:
                 steps=student.steps,
                 samples_seen=group.schedule.samples(student.steps),
                 train_loss=student.train_loss,
+                space=self.space,
             )
             for column in group.columns
             for (index, student), row in zip(students.items(), right)
@@ -182,6 +189,7 @@ def _groups(
     seed: int,
     own: tuple[Choice, Training] | None = None,
     told: Labels = "hard",
+    space: Space = "signal",
 ) -> _Evaluation:
     groups = []
     for label, choice in dict(zip(labels(protocol.networks), protocol.networks)).items():
@@ -191,7 +199,7 @@ def _groups(
         for column in columns:
             by_schedule.setdefault(schedule_for(column, rule, len(train), reference_items), []).append(column)
         groups += [_Group(choice, label, rule, schedule, tuple(named)) for schedule, named in by_schedule.items()]
-    return _Evaluation(train, data, protocol.students, seed, tuple(groups), told)
+    return _Evaluation(train, data, protocol.students, seed, tuple(groups), told, space)
 
 
 def _strategy(data: Data, training: Training) -> str:

@@ -23,7 +23,7 @@ from ddbench.evaluate.together import Together, decide
 from ddbench.evaluate.trainingset import TrainingSet
 from ddbench.evaluate.weights import Weights
 from ddbench.interfaces.network import Classifier, Network, fresh
-from ddbench.spec.cell import Labels, Training
+from ddbench.spec.cell import Labels, Space, Training
 
 CHECK_EVERY = 64
 """Updates between two looks at the device: for progress, and to end where no student is left."""
@@ -40,6 +40,8 @@ class Lesson:
     strategy: str = ""
     """Augmentation, one draw an update (the operation) and a sample (its parameters); '' for none."""
     labels: Labels = "hard"
+    space: Space = "signal"
+    """What the set holds, signals or codes: tells students apart whose random streams are the same."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def train_in_parts(
 def _name(network: Network, lesson: Lesson, indices: Sequence[int]) -> str:
     """What tells students of one set apart."""
     described = [type(network).__qualname__, network.config.model_dump(mode="json"), lesson.strategy, list(indices)]
+    described += [] if lesson.space == "signal" else [lesson.space]
     recipe = [lesson.training.model_dump(mode="json"), asdict(lesson.schedule), asdict(lesson.streams)]
     labels = [] if lesson.labels == "hard" else [lesson.labels]
     return digest([*described, *recipe, *labels])

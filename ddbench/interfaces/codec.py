@@ -110,10 +110,23 @@ class Codec(Plugin):
         """Class and set leaves fitted on the whole training set (charged, since they are stored). Default: none."""
         return {}
 
+    def refitted(self) -> tuple[Leaf, ...]:
+        """Class and set leaves of `fit` that are not stored: whoever reads the set fits them again on the training set.
+
+        Default: none, for they cost no bytes though the set is of no use without them, and so rows of such a codec are
+        not ranked (DESIGN.md §5, "Who pays for the decoder"). `leaves()` does not name them; `encode` and `decode` find
+        them among the others.
+        """
+        return ()
+
     def begin(self, x: Float[Tensor, "m_s *shape"], y: Int[Tensor, " m_s"], generator: Generator) -> Codes:
         """Class and set leaves chosen from a row's initial signals, or from constants. Default: none."""
         return {}
 
     def code_augmentation(self, strategy: str) -> str:
-        """The part of the dataset's augmentation `strategy` that makes sense on codes; '' for none."""
+        """The part of the dataset's augmentation `strategy` that makes sense on codes; '' for none.
+
+        It acts on standardised codes, in matching as in training students on codes; docs/concepts.md says which
+        operations mean the same on a code as on its signal.
+        """
         return ""

@@ -23,7 +23,8 @@ def missing_mandatory(cells: Iterable[Cell]) -> list[str]:
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         if cell.budget is not None:
-            where = [cell.dataset.model_dump(), cell.budget.model_dump(), cell.protocol.model_dump(mode="json")]
+            protocol = cell.protocol.in_signal_space.model_dump(mode="json")
+            where = [cell.dataset.model_dump(), cell.budget.model_dump(), protocol]
             groups[canonical(where)].append(cell)
     return list(dict.fromkeys(sentence for group in groups.values() for sentence in _missing(group)))
 
@@ -52,5 +53,6 @@ def _takes(beside: Cell, codec: str) -> bool:
         }
     except DdbenchError:
         return False
-    cell = beside.model_copy(update={**chosen, "space": "signal", "storage": "float32"})
+    plain = {"space": "signal", "storage": "float32", "protocol": beside.protocol.in_signal_space}
+    cell = beside.model_copy(update={**chosen, **plain})
     return not any(fault.axis == "codec" for fault in faults_of(cell))

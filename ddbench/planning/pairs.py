@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ddbench.errors import BudgetError, DdbenchError
 from ddbench.planning.facts import Parts, asked, card_of, parts_of
-from ddbench.planning.room import items_of, match_shape, measured, room_of
+from ddbench.planning.room import code_shape, items_of, match_shape, measured, room_of
 from ddbench.spec.cell import Cell, Choice
 
 
@@ -32,7 +32,7 @@ def faults_of(cell: Cell) -> list[PairFault]:
     try:
         if cell.budget is None:
             card = card_of(cell.dataset)
-            faults += _students(cell, card.signal.shape, card.n_classes)
+            faults += [*_ceiling_of_codes(cell), *_students(cell, card.signal.shape, card.n_classes)]
         else:
             parts = parts_of(cell)
             faults += [*_pair(cell, parts), *_networks(cell, parts)]
@@ -61,19 +61,20 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
 
     if cell.space not in method.spaces:
         yield fault(f"the method is defined in {' and '.join(method.spaces)} space", "method", "space")
-    if cell.space == "code" and codec.code_leaf is None:
-        yield fault("the codec has no code space", "codec", "space")
-    if cell.space == "code" and codec.code_leaf is not None and match_shape(cell, parts) is None:
-        yield fault(f"the codec's code leaf {codec.code_leaf!r} is not a fixed-size item leaf of its", "codec", "space")
-    if cell.space == "code" and codec.signals_per_item != 1:
-        yield fault(f"a code is {codec.signals_per_item} signals, networks in code space need one", "codec", "space")
+    for why in _no_code_space(parts):
+        if cell.space == "code":
+            yield fault(why, "codec", "space")
+        if "code" in cell.protocol.student_spaces:
+            text = f"{cell.codec} has no students on codes: {why}. {_SIGNAL_STUDENTS} {_way_out(cell, 'codec')}"
+            yield PairFault("codec", text)
     if isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
         yield fault("the method learns by gradient, which does not pass through the codec", "codec", "method")
     elif any(leaf.shape is None for leaf in parts.leaves) and not isinstance(method, Selector):
         yield fault("items of varying size can be picked, not learned", "codec", "method")
     if not any(leaf.scope == "item" for leaf in parts.leaves):
         yield fault("the codec stores nothing for an item", "codec")
-    if clash := {leaf.name for leaf in parts.leaves} & {leaf.name for leaf in parts.extra}:
+    own = (*parts.leaves, *codec.refitted())
+    if clash := {leaf.name for leaf in own} & {leaf.name for leaf in parts.extra}:
         yield fault(f"codec and method both store a leaf called {', '.join(sorted(clash))}", "codec", "method")
 
 
@@ -106,6 +107,29 @@ def _arguments(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         yield PairFault("method", f"{where}{stored}: {error}")
 
 
+def _no_code_space(parts: Parts) -> Iterator[str]:
+    """Why networks cannot see the codec's codes."""
+    codec = parts.codec
+    if codec.code_leaf is None:
+        yield "the codec has no code space"
+    elif code_shape(parts) is None:
+        yield f"the codec's code leaf {codec.code_leaf!r} is not a fixed-size item leaf of its"
+    if codec.signals_per_item != 1:
+        yield f"a code is {codec.signals_per_item} signals, networks in code space need one"
+
+
+_SIGNAL_STUDENTS = (
+    "Give its block a protocol of the same name and fields whose student_spaces is signal (such rows stand in the same "
+    "table)."
+)
+
+
+def _ceiling_of_codes(cell: Cell) -> Iterator[PairFault]:
+    if "code" in cell.protocol.student_spaces:
+        why = "the ceiling stores nothing, so there are no codes to train on"
+        yield PairFault("method", f"{cell.method} has no students on codes: {why}. {_SIGNAL_STUDENTS}")
+
+
 def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     from ddbench.interfaces.method import Matcher
 
@@ -114,13 +138,17 @@ def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         refusal = _refused(cell, cell.network, shape, parts.card.n_classes, "match network")
         if refusal:
             yield PairFault("network", refusal if cell.space == "signal" else f"{cell.codec}: {refusal}")
-    yield from _students(cell, parts.card.signal.shape, parts.card.n_classes)
+    if "signal" in cell.protocol.student_spaces:
+        yield from _students(cell, parts.card.signal.shape, parts.card.n_classes)
+    code = code_shape(parts)
+    if "code" in cell.protocol.student_spaces and code is not None:
+        yield from _students(cell, code, parts.card.n_classes, f"{cell.codec}, students on codes: ")
 
 
-def _students(cell: Cell, shape: tuple[int, ...], n_classes: int) -> Iterator[PairFault]:
+def _students(cell: Cell, shape: tuple[int, ...], n_classes: int, told: str = "") -> Iterator[PairFault]:
     for i, choice in enumerate(cell.protocol.networks):
         if refusal := _refused(cell, choice, shape, n_classes, "student"):
-            yield PairFault("student", refusal, i)
+            yield PairFault("student", told + refusal, i)
 
 
 def _refused(cell: Cell, choice: Choice, shape: tuple[int, ...], n_classes: int, role: str) -> str:

@@ -32,7 +32,7 @@ class PlannedCell:
     n0: int | None
     """Items a class that the float32 identity codec would hold, at least 1: the reference for students' steps."""
     students: int
-    """Of all networks, columns and kinds of labels."""
+    """Of all networks, columns, spaces and kinds of labels."""
     disk_bytes: int
     """Most that the cell's folder takes, an estimate."""
     kept: dict[str, int] = field(default_factory=dict)
@@ -64,8 +64,8 @@ def _planned(cell: Cell) -> PlannedCell:
 
 def _students(cell: Cell, has_labels: bool) -> int:
     protocol = cell.protocol
-    kinds = protocol.labels_for(has_labels)
-    return protocol.students * len(protocol.networks) * len(protocol.columns) * len(kinds)
+    kinds = len(protocol.labels_for(has_labels)) * len(protocol.student_spaces)
+    return protocol.students * len(protocol.networks) * len(protocol.columns) * kinds
 
 
 def _room(cell: Cell, parts: Parts) -> tuple[int | None, int | None]:

@@ -50,6 +50,11 @@ def match_shape(cell: Cell, parts: Parts) -> tuple[int, ...] | None:
     """Shape of what the match network sees; None where the codec has no fixed-size code leaf of an item."""
     if cell.space == "signal":
         return parts.card.signal.shape
+    return code_shape(parts)
+
+
+def code_shape(parts: Parts) -> tuple[int, ...] | None:
+    """Shape of the codec's code leaf; None where it has none, or none of a fixed size for each item."""
     for leaf in parts.leaves:
         if leaf.name == parts.codec.code_leaf and leaf.scope == "item":
             return leaf.shape

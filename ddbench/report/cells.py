@@ -13,7 +13,7 @@ from ddbench.report.labels import (
     recipe,
     span,
 )
-from ddbench.report.rows import UNSEEN, Row, Table
+from ddbench.report.rows import ON_CODES, UNSEEN, Row, Table
 from ddbench.stats import CONFIDENCE
 
 SEVERAL = "†"
@@ -34,6 +34,16 @@ def headings(table: Table) -> list[str]:
     ]
     if protocol.full is not None and any(row.is_ceiling for row in table.rows):
         lines.append(f"Students of the ceiling: {recipe(protocol.full)}.")
+    if any(column.endswith(ON_CODES) for column, _ in table.scores):
+        lines.append(
+            "on codes: students of their own, trained on the stored codes, standardised per channel, and tested on the "
+            "encoded held-out set; not to be compared with students on signals."
+        )
+    if not table.is_ranked:
+        lines.append(
+            "NOT RANKED, in the order of names: the codecs of these rows fit their transform again on the real "
+            "training set whenever a set is read; the budget does not charge it."
+        )
     if any(network == UNSEEN for _, network in table.scores):
         lines.append(f"{UNSEEN}: mean over the student networks that are not the row's match network.")
     lines.append(

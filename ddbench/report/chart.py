@@ -10,7 +10,7 @@ from typing import Any
 from ddbench.files import write_atomic
 from ddbench.report.figures import INK, MUTED, axes_style, figure, png
 from ddbench.report.labels import codec_label, method_label
-from ddbench.report.rows import Row, Score, Table, tables
+from ddbench.report.rows import ON_CODES, Row, Score, Table, tables
 from ddbench.result.schema import Result
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#8C6BB1")
@@ -100,7 +100,7 @@ def _shifts(table: Table, rows: Sequence[Row], caps: Sequence[float]) -> dict[in
 
 def _ceiling(ax: Any, table: Table, score: Score) -> None:
     """The ceiling has a column of its own protocol, whichever column the other rows are drawn in."""
-    own = [s for s in table.scores if s[1] == score[1]]
+    own = [s for s in table.scores if s[1] == score[1] and s[0].endswith(ON_CODES) == score[0].endswith(ON_CODES)]
     for row in table.rows:
         found = next((a for s in own if (a := row.accuracy(s)) is not None), None) if row.is_ceiling else None
         if found is not None:
@@ -132,6 +132,7 @@ def _scales(ax: Any, table: Table, caps: Sequence[float]) -> None:
     several = len({n for _, n in table.scores}) > 1
     ax.set_ylabel(f"accuracy in %, {column.replace('_', ' ')}" + (f", {network}" if several else ""))
     split = "" if table.cell.protocol.evaluate_on == "test" else " (VALIDATION)"
+    split += "" if table.is_ranked else ", not ranked"
     ax.set_title(f"{table.cell.dataset}, protocol {table.cell.protocol.name}{split}", fontsize=10, loc="left")
     axes_style(ax)
 

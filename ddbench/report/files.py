@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ddbench.errors import RunError
@@ -70,7 +71,10 @@ def _draw(runs: RunFolder, row: Row, out: Path, written: Written) -> None:
             from ddbench.report.picture import picture
 
             _make(out.parent)
-            picture(stored, out, f"{budget_label(row.cell)}, {codec_label(row.cell)} × {row.cell.method}")
+            from ddbench.run.cell import complete
+
+            title = f"{budget_label(row.cell)}, {codec_label(row.cell)} × {row.cell.method}"
+            picture(stored, out, title, partial(complete, result.cell))
         written.pictures.append(out)
     except Exception as error:  # noqa: BLE001  (as above; codecs are other people's code)
         written.troubles.append(f"no picture of {result.cell.title}: {type(error).__name__}: {error}")

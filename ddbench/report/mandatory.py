@@ -12,7 +12,7 @@ def absent(table: Table) -> list[str]:
     The rule is `ddbench.spec.mandatory`'s. A table imports no plug-in, so it knows that a codec takes the data only
     where a row of this table shows it, and says so.
     """
-    proven = {row.cell.codec.name for row in table.rows if row.ok}
+    proven = {row.cell.codec.name for row in (*table.rows, *table.beside) if row.ok}
 
     def takes(codec: str) -> bool | None:
         return True if codec in proven else None
@@ -20,7 +20,8 @@ def absent(table: Table) -> list[str]:
     said = []
     for group in table.groups:
         learned = [result.cell for row in group if row.is_learned for result in row.ok]
-        found = absent_beside(learned, [result.cell for row in group for result in row.ok], takes) if learned else []
+        there = [*group, *(row for row in table.beside if row.cell.budget == group[0].cell.budget)]
+        found = absent_beside(learned, [result.cell for row in there for result in row.ok], takes) if learned else []
         sure = ", ".join(str(row) for row in found if row.is_sure)
         other = ", ".join(str(row) for row in found if not row.is_sure)
         if other:

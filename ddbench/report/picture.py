@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ddbench.artifact import load
+from ddbench.artifact import DistilledSet, load
 from ddbench.errors import ArtifactError
 from ddbench.files import write_atomic
 from ddbench.interfaces.signal import SignalSpec
@@ -27,15 +28,18 @@ LEAST_INCH = 4.6
 """Width that the title needs."""
 
 
-def picture(artifact: Path, out: Path, title: str = "") -> Path:
+def picture(
+    artifact: Path, out: Path, title: str = "", complete: Callable[[DistilledSet], DistilledSet] = lambda stored: stored
+) -> Path:
     """Draws a distilled set to a PNG: a row a class, its first signals from left to right. Returns the PNG's path.
 
-    `artifact` is a cell's folder or its tensor file; `title` says what it is, by default dataset and codec. Signals
-    are shown as students get them, in raw units, clipped to the range of the data.
+    `artifact` is a cell's folder or its tensor file; `title` says what it is, by default dataset and codec; `complete`
+    gives a set what its codec does not store. Signals are shown as students get them, in raw units, clipped to the
+    range of the data.
 
     Raises: ArtifactError where the set cannot be read; RunError where `out` cannot be written.
     """
-    distilled = load(artifact)
+    distilled = complete(load(artifact))
     card = distilled.card
     signals, labels = distilled.decode()
     raw = clipped(card.signal, signals)

@@ -44,6 +44,8 @@ def record(table: Table, row: Row) -> dict[str, Any]:
         "used_bytes": row.used_bytes,
         "allowed_bytes": row.allowed_bytes,
         "over_bytes": row.over_bytes,
+        "refitted_bytes": max((r.bytes.refitted for r in row.ok if r.bytes), default=0),
+        "is_ranked": table.is_ranked,
         "scores": scores,
         "seconds": row.seconds,
         "seeds_ok": sorted({r.cell.seed for r in row.ok}),

@@ -1,7 +1,8 @@
 """Results put together into rows and tables: what may stand side by side, and in which order. torch-free.
 
 A row is a cell without its seed. A table holds rows of one dataset, one evaluation protocol, one scored split and one
-set of versions; anything else is another table.
+set of versions; anything else is another table. Students on codes have columns of their own, and rows whose codec fits
+its transform again, uncharged, have a table of their own that is not ranked.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from functools import cached_property
 from ddbench.canonical import digest
 from ddbench.report.labels import arguments
 from ddbench.result.schema import Result, StudentRun
-from ddbench.spec.cell import Cell, Column
+from ddbench.spec.cell import Cell, Column, Space
 from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, interval, mean
 
-Score = tuple[Column, str]
-"""A column of accuracies: how students were trained, and which they were (`student_label`, or UNSEEN)."""
+Score = tuple[str, str]
+"""A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
+UNSEEN)."""
+SPACES: tuple[Space, ...] = ("signal", "code")
+"""Of students, in the order of their columns."""
+ON_CODES = "_on_codes"
+"""Ends the name of a column whose students saw codes, in training and test: never in one with students on signals."""
 UNSEEN = "unseen"
 """Stands for all student networks that are not the row's match network, each with the same weight."""
 
@@ -28,6 +34,11 @@ OWN_LABELS = " own labels"
 
 RAN_OUT = "rarest class has signals for"
 """What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
+
+
+def column_of(column: Column, space: Space) -> str:
+    """The name of a column of accuracies."""
+    return column if space == "signal" else column + ON_CODES
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,11 @@ class Row:
         return any(r.losses for r in self.ok)
 
     @property
+    def is_refitted(self) -> bool:
+        """Whether a part of the decoder costs nothing because it is fitted again on the training set."""
+        return any(r.bytes.refitted for r in self.ok if r.bytes)
+
+    @property
     def ran_out(self) -> bool:
         """Whether the budget holds more items than the rarest class has."""
         return any(RAN_OUT in note for r in self.ok for note in r.notes)
@@ -69,7 +85,7 @@ class Row:
         """Mean and interval over distillation seeds; None where no student was scored so."""
         return self.mean_over(score[0], (score[1],))
 
-    def mean_over(self, column: Column, networks: Collection[str]) -> Interval | None:
+    def mean_over(self, column: str, networks: Collection[str]) -> Interval | None:
         """The same of several networks together; None where one of them was not scored.
 
         A seed has as many students of one network as of another, so that networks weigh the same.
@@ -78,16 +94,19 @@ class Row:
         found: set[str] = set()
         for result in self.ok:
             for run in result.runs:
-                if run.column == column and (label := student_label(run)) in networks:
+                seen = column_of(run.column, run.space)
+                if seen == column and (label := student_label(run)) in networks:
                     by_seed[result.cell.seed].append(run.accuracy)
                     found.add(label)
         return interval(by_seed) if by_seed and found == set(networks) else None
 
-    def steps(self, column: Column) -> int | None:
-        """Most updates of a student."""
+    def steps(self, column: str) -> int | None:
+        """Most updates of a student. A stored code is one signal, so students on codes have as many."""
+        column = column.removesuffix(ON_CODES)
         return max((x.steps for r in self.ok for x in r.runs if x.column == column), default=None)
 
-    def samples_seen(self, column: Column) -> int | None:
+    def samples_seen(self, column: str) -> int | None:
+        column = column.removesuffix(ON_CODES)
         return max((x.samples_seen for r in self.ok for x in r.runs if x.column == column), default=None)
 
     @property
@@ -128,6 +147,13 @@ class Table:
     """Rows that may be compared, grouped by budget from small to large, best first; the ceiling comes last."""
 
     rows: tuple[Row, ...]
+    beside: tuple[Row, ...] = ()
+    """Of a table that is not ranked, the rows of the ranked one that it belongs to."""
+
+    @property
+    def is_ranked(self) -> bool:
+        """False where decoders are free that were fitted on these data; rows then stand by name."""
+        return not any(row.is_refitted for row in self.rows)
 
     @property
     def cell(self) -> Cell:
@@ -135,15 +161,19 @@ class Table:
 
     @cached_property
     def scores(self) -> tuple[Score, ...]:
-        """Columns of accuracies, in the protocol's order; networks in the order of the results, UNSEEN after them.
+        """Columns of accuracies, in the protocol's order, those of students on codes after the others.
 
-        Students on their set's own labels come last.
+        Within one, networks stand in the order of the results, UNSEEN after them, students on own labels last.
         """
         runs = [run for row in self.rows for result in row.ok for run in result.runs]
-        networks = dict.fromkeys(run.network for run in runs)
-        unseen = [UNSEEN] if len(networks) > 1 and any(self.unseen(row) for row in self.rows) else []
-        hard, own = (dict.fromkeys(student_label(r) for r in runs if r.labels == kind) for kind in ("hard", "own"))
-        return tuple((column, label) for column in self.cell.protocol.columns for label in (*hard, *unseen, *own))
+        several = len({run.network for run in runs}) > 1 and any(self.unseen(row) for row in self.rows)
+        found: list[Score] = []
+        for space in SPACES:
+            there = [run for run in runs if run.space == space]
+            hard, own = (dict.fromkeys(student_label(r) for r in there if r.labels == kind) for kind in ("hard", "own"))
+            shown = [*hard, *([UNSEEN] if hard and several else []), *own]
+            found += [(column_of(c, space), label) for c in self.cell.protocol.columns for label in shown]
+        return tuple(found)
 
     def unseen(self, row: Row) -> tuple[str, ...]:
         """Labels of the student networks that the row's matching did not use.
@@ -200,17 +230,21 @@ def tables(results: Iterable[Result]) -> list[Table]:
     for result in results:
         by_row[result.cell.unseeded].append(result)
     rows = [Row(tuple(sorted(group, key=lambda r: (r.cell.seed, r.run_id)))) for group in by_row.values()]
-    kinds: dict[str, list[Row]] = defaultdict(list)
+    kinds: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:
-        kinds[_comparable(row.cell)].append(row)
-    found = [Table(tuple(_in_order(d.rows))) for kind in kinds.values() for d in _by_versions(kind)]
-    return sorted(found, key=lambda t: _table_order(t.cell))
+        kinds[_comparable(row.cell), row.is_refitted].append(row)
+    found = [
+        Table(tuple(_in_order(draft.rows)), tuple(kinds.get((alike, False), ())) if refitted else ())
+        for (alike, refitted), kind in kinds.items()
+        for draft in _by_versions(kind)
+    ]
+    return sorted(found, key=lambda t: (*_table_order(t.cell), not t.is_ranked))
 
 
 def _comparable(cell: Cell) -> str:
     """What must be equal for two cells to stand in one table, versions of codecs and methods apart."""
     versions = cell.versions.model_dump(include={"dataset", "students", "semantics"})
-    return digest([cell.dataset.model_dump(), cell.protocol.model_dump(mode="json"), versions])
+    return digest([cell.dataset.model_dump(), cell.protocol.in_signal_space.model_dump(mode="json"), versions])
 
 
 def _by_versions(rows: Sequence[Row]) -> list[_Draft]:
@@ -241,9 +275,10 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
 
     def order(row: Row) -> tuple[object, ...]:
         cell = row.cell
-        first = row.accuracy((cell.protocol.columns[0], _first_network(row)))
-        steps = row.accuracy(("equal_steps", _first_network(row))) or first
-        best = -steps.mean if steps else 1.0
+        columns: tuple[Column, ...] = ("equal_steps", cell.protocol.columns[0])
+        scores = [(column_of(column, space), _first_network(row)) for space in SPACES for column in columns]
+        first = next((found for score in scores if (found := row.accuracy(score))), None)
+        best = 0.0 if row.is_refitted else -first.mean if first else 1.0
         names = (cell.codec.name, arguments(cell.codec.args), cell.storage, cell.method.name, cell.space)
         return row.is_ceiling, caps[str(cell.budget)], str(cell.budget), best, names
 
@@ -256,4 +291,5 @@ def _first_network(row: Row) -> str:
 
 def _table_order(cell: Cell) -> tuple[str, ...]:
     protocol = cell.protocol
-    return cell.dataset.name, protocol.evaluate_on, protocol.name, digest(cell.protocol.model_dump(mode="json"))
+    shared = digest(protocol.in_signal_space.model_dump(mode="json"))
+    return cell.dataset.name, protocol.evaluate_on, protocol.name, shared

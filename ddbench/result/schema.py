@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ddbench.spec.cell import Cell, Column, Labels
+from ddbench.spec.cell import Cell, Column, Labels, Space
 from ddbench.written import ADDED, without_added
 
 SCHEMA_VERSION = 1
@@ -32,8 +32,15 @@ class StorageReport(_Record):
     over_cap: Bytes = Field(description="Bytes over the cap, allowed for side information only (at most 2 %).")
     decoder: Bytes = Field(description="Decoder fitted on other data only: reported, not charged.")
     decoder_training_data: str = ""
+    refitted: Annotated[Bytes, ADDED] = Field(
+        default=0,
+        description="Leaves that are not stored but fitted again on the training set whenever the set is read: "
+        "reported, not charged; such rows are not ranked.",
+    )
     items: tuple[int, ...] = Field(description="Stored items of each class.")
     signals: tuple[int, ...] = Field(description="Decoded signals of each class.")
+
+    _without_added = without_added
 
 
 class StudentRun(_Record):
@@ -51,6 +58,10 @@ class StudentRun(_Record):
     steps: int = Field(ge=0, description="Updates of the student.")
     samples_seen: int = Field(ge=0)
     train_loss: float | None = Field(None, description="Mean loss of the last epoch; null where it was not finite.")
+    space: Annotated[Space, ADDED] = Field(
+        "signal",
+        description="signal: the student saw decoded signals; code: standardised codes, in training and test.",
+    )
 
     _without_added = without_added
 

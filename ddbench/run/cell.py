@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from ddbench import data as data_module
 from ddbench.artifact.card import Card
 from ddbench.artifact.distilled import CARD, TENSORS, DistilledSet, leaf_cards
 from ddbench.budget import allowed_with_side, reference_slots
+from ddbench.cost import cost_of
 from ddbench.data import Data
 from ddbench.distill.build import Built, Workshop, first_task, learn_set, pick
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
@@ -28,9 +30,10 @@ from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
 from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
+from ddbench.run.code_students import as_codes
 from ddbench.run.phases import Record
 from ddbench.run.student_checkpoint import StudentCheckpoint
-from ddbench.spec.cell import Cell, Choice, Training
+from ddbench.spec.cell import Cell, Choice, Space, Training
 from ddbench.store import cached
 
 Report = Callable[[str, float], None]
@@ -95,21 +98,57 @@ def produce(
     losses = tuple(LossPoint(step=s, loss=x) for s, x in record.losses)
     if divergence is not None:
         return Outcome(storage, (), kept, losses, tuple(record.notes), divergence)
-    x, source = stored.decode_items()
-    y, soft = stored.labels[source], own_labels(method, stored)
-    signals = torch.bincount(y, minlength=card.n_classes).tolist()
+    whole = complete(cell, stored, data)
+    x, source = whole.decode_items()
+    signals = torch.bincount(whole.labels[source], minlength=card.n_classes).tolist()
     storage = storage.model_copy(update={"signals": tuple(signals)})
     reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
-    own = own_recipe(cell, method, stored, record)
-    soft = None if soft is None else soft[source]
-    score = partial(by_labels, x, y, soft, data, cell.protocol, reference_items=reference, own=own)
+    score = partial(in_each_space, cell, method, whole, (x, source), data, reference, record)
     runs = students(cell, folder, record, score, device, checkpoint_s, report)
     return Outcome(storage, runs, kept, losses, tuple(record.notes))
 
 
-def own_recipe(cell: Cell, method: Method, stored: DistilledSet, record: Record) -> tuple[Choice, Training] | None:
+def in_each_space(
+    cell: Cell, method: Method, stored: DistilledSet, decoded: tuple[torch.Tensor, torch.Tensor], data: Data,
+    reference: int, record: Record, *, progress: Callable[[float], None], device: str, **options: Any,
+) -> Iterator[list[StudentRun]]:  # fmt: skip
+    """Students on the set's decoded signals, on its codes, or on both in turn, by each kind of label that is asked for.
+
+    `decoded` are the signals and, for each, the row of the item that it came from. A stored code is one item.
+    """
+    spaces, soft = cell.protocol.student_spaces, own_labels(method, stored)
+    for i, space in enumerate(spaces):
+
+        def share(fraction: float, i: int = i) -> None:
+            progress((i + fraction) / len(spaces))
+
+        (x, source), seen = decoded, data
+        if space == "code":
+            seen = as_codes(stored, data, torch.device(device))
+            x = seen.card.signal.normalise(seen.train.signals)
+            source = torch.arange(len(x))
+        own = own_recipe(cell, method, stored, record, space)
+        yield from by_labels(
+            x, stored.labels[source], None if soft is None else soft[source], seen, cell.protocol,
+            reference_items=reference, own=own, space=space, device=device, progress=share, **options,
+        )  # fmt: skip
+
+
+def complete(cell: Cell, stored: DistilledSet, data: Data | None = None) -> DistilledSet:
+    """The set with whatever its codec does not store but fits again; most codecs store everything.
+
+    Raises: DataError, SpecError where that needs the cell's data (by default they are loaded) and they are not there.
+    """
+    if not stored.lacking:
+        return stored
+    return stored.completed(fit(cell, stored.codec(), data or load_data(cell)))
+
+
+def own_recipe(
+    cell: Cell, method: Method, stored: DistilledSet, record: Record, space: Space = "signal"
+) -> tuple[Choice, Training] | None:
     """(match network, how its students are trained) where the set brings that along and students see what it saw."""
-    brought = method.recipe(stored.codes) if isinstance(method, Matcher) and cell.space == "signal" else {}
+    brought = method.recipe(stored.codes) if isinstance(method, Matcher) and cell.space == space else {}
     if not brought or cell.network not in cell.protocol.networks:
         return None
     told = ", ".join(f"{name} {value:.6g}" for name, value in brought.items())
@@ -120,7 +159,8 @@ def own_recipe(cell: Cell, method: Method, stored: DistilledSet, record: Record)
         raise PluginError(
             f"The method '{cell.method}' asks that students be trained with {told}, which is not a recipe."
         ) from error
-    record.note(f"Students of {cell.network} are trained with what the set brings along: {told}.")
+    seen = "" if space == "signal" else " on codes"
+    record.note(f"Students of {cell.network}{seen} are trained with what the set brings along: {told}.")
     return cell.network, own
 
 
@@ -250,6 +290,7 @@ def card_of(cell: Cell, data: Data, codec: Codec, built: Built, cap: int) -> Car
         cap_bytes=cap,
         counts=built.counts,
         leaves=(*leaf_cards(built.leaves), *leaf_cards(built.extra, of_method=True)),
+        refitted_for=cell.protocol.evaluate_on if codec.refitted() else None,
         seed=cell.seed,
         sha256="",
     )
@@ -272,9 +313,15 @@ def measure(stored: DistilledSet, cap: int) -> StorageReport:
         over_cap=max(0, used - cap),
         decoder=codec.decoder_bytes,
         decoder_training_data=codec.decoder_training_data,
+        refitted=refitted_bytes(codec),
         items=stored.card.counts,
         signals=tuple(n * codec.signals_per_item for n in stored.card.counts),
     )
+
+
+def refitted_bytes(codec: Codec) -> int:
+    """What the leaves would take that the codec does not store but fits again on the training set."""
+    return cost_of(codec.refitted(), "float32").total(0, codec.target.n_classes)
 
 
 def storage_notes(storage: StorageReport, cell: Cell) -> list[str]:
@@ -283,6 +330,11 @@ def storage_notes(storage: StorageReport, cell: Cell) -> list[str]:
         assert storage.allowed
         share = storage.over_cap / storage.allowed
         notes.append(f"Side information passes the cap by {storage.over_cap} bytes ({share:.2%}).")
+    if storage.refitted:
+        notes.append(
+            f"The codec's transform ({storage.refitted:,} bytes) is not stored: it is fitted again on the real "
+            "training set whenever the set is read. The row is not ranked."
+        )
     if cell.storage != "float32":
         notes.append(f"Codes are stored as {cell.storage}; students train on the rounded set.")
     return notes
@@ -326,4 +378,9 @@ def students(
             record.save()
     checkpoint.drop()
     order = {c: i for i, c in enumerate(cell.protocol.columns)}
-    return tuple(sorted(done, key=lambda r: (r.labels, order.get(r.column, 9), r.network, r.student)))
+    spaces = cell.protocol.student_spaces
+
+    def place(run: StudentRun) -> tuple[int, str, int, str, int]:
+        return spaces.index(run.space), run.labels, order.get(run.column, 9), run.network, run.student
+
+    return tuple(sorted(done, key=place))

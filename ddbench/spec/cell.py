@@ -14,6 +14,7 @@ from ddbench.written import ADDED, as_written, without_added
 Column = Literal["equal_steps", "equal_epochs"]
 Labels = Literal["hard", "own"]
 """What students are told an item is: its class, or the soft label that the set stores for it."""
+Space = Literal["code", "signal"]
 SEMANTICS = "1"
 """Changes whenever the framework itself would compute another result from the same cell."""
 
@@ -95,6 +96,13 @@ class EvaluationProtocol(Training):
         "of them each. Students of other sets learn classes.",
     )
     full: Training | None = Field(None, description="How students train on the whole dataset; default: as above.")
+    student_spaces: Annotated[tuple[Space, ...], ADDED] = Field(
+        ("signal",),
+        min_length=1,
+        description="signal: students see decoded signals; code: other students see the stored codes themselves, "
+        "standardised per channel, and are tested on the encoded held-out set, in columns of their own. `labels` holds "
+        "for both.",
+    )
 
     _without_added = without_added
 
@@ -102,12 +110,17 @@ class EvaluationProtocol(Training):
         """What students of a set learn; `has_own`: the set stores soft labels."""
         return self.labels if has_own else ("hard",)
 
-    @field_validator("networks", "columns", "labels", mode="before")
+    @property
+    def in_signal_space(self) -> EvaluationProtocol:
+        """The same less code students: what two protocols have in common whose signal columns may stand together."""
+        return self.model_copy(update={"student_spaces": ("signal",)})
+
+    @field_validator("networks", "columns", "labels", "student_spaces", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | dict) else tuple(value) if isinstance(value, list) else value
 
-    @field_validator("networks", "columns", "labels")
+    @field_validator("networks", "columns", "labels", "student_spaces")
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if twice := [str(v) for i, v in enumerate(value) if v in value[:i]]:
@@ -155,7 +168,7 @@ class Cell(BaseModel):
     dataset: Choice
     codec: Choice
     method: Choice
-    space: Literal["code", "signal"]
+    space: Space
     storage: Storage
     budget: Budget | None
     """None for the ceiling, which is exempt."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from ddbench.budget import Budget
 from ddbench.leaf import Storage
-from ddbench.spec.cell import Choice
-from ddbench.spec.suite import AXES, Block, Match, Space
+from ddbench.spec.cell import Choice, Space
+from ddbench.spec.suite import AXES, Block, Match
 from ddbench.spec.yaml import Way
 
 MAX_COMBINATIONS = 100_000

@@ -42,9 +42,10 @@ def absent_beside(
 ) -> list[Absent]:
     """What `learned` lack among `present`, all of one dataset, budget and protocol; for each of the seeds they have.
 
-    Asked for: `random` with the identity codec; `random` with each row's own codec, arguments and storage; `random` as
-    JPEG; the down-sampling codec, with any method. `takes` says whether the codec of that name takes the data, None
-    where that is not known: the last two are asked for only of data that they take.
+    Asked for: `random` with the identity codec; `random` with each row's own codec, arguments and storage, its students
+    in every space in which the learned row has some; `random` as JPEG; the down-sampling codec, with any method.
+    `takes` says whether the codec of that name takes the data, None where that is not known: the last two are asked
+    for only of data that they take.
     """
     there = list(present)
     random = [cell for cell in there if cell.method.name == NAMES.random]
@@ -60,8 +61,10 @@ def absent_beside(
         ask(f"{NAMES.random} × {NAMES.identity}", every, _with(random, NAMES.identity))
     for codec in dict.fromkeys(map(_codec, learned)):
         own = [cell for cell in learned if _codec(cell) == codec]
-        beside = [cell for cell in random if _codec(cell) == codec]
-        ask(f"{NAMES.random} × {codec_label(own[0])}", {cell.seed for cell in own}, beside)
+        spaces = {space for cell in own for space in cell.protocol.student_spaces}
+        beside = [c for c in random if _codec(c) == codec and spaces <= set(c.protocol.student_spaces)]
+        on_codes = " with students on codes" if "code" in spaces else ""
+        ask(f"{NAMES.random} × {codec_label(own[0])}{on_codes}", {cell.seed for cell in own}, beside)
     for row, name, rows in (
         (f"{NAMES.random} × {NAMES.pictures}", NAMES.pictures, random),
         (f"row with {NAMES.smaller}", NAMES.smaller, there),

@@ -21,11 +21,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ddbench.spec.cell import Choice, Found, RecipeUse
+from ddbench.spec.cell import Choice, Found, RecipeUse, Space
 from ddbench.spec.combine import Combination, matches
 from ddbench.spec.labels import arguments
 from ddbench.spec.mistakes import AN_ENTRY, Form, model_faults
-from ddbench.spec.suite import Listed, Match, Space
+from ddbench.spec.suite import Listed, Match
 from ddbench.spec.yaml import Document, Fault, read
 from ddbench.written import as_written
 

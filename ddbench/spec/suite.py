@@ -28,11 +28,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from ddbench.budget import Budget
 from ddbench.leaf import Storage
-from ddbench.spec.cell import Choice, EvaluationProtocol
+from ddbench.spec.cell import Choice, EvaluationProtocol, Space
 from ddbench.spec.yaml import Document
 
 FORMATS = (1,)
-Space = Literal["code", "signal"]
 AXES = {
     "dataset": "datasets", "codec": "codecs", "method": "methods", "space": "spaces",
     "budget": "budgets", "storage": "storage", "seed": "seeds",

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from ddbench import budget, registry
+from ddbench.augment import families
+from ddbench.augment.families import FAMILIES
 from ddbench.cost import cost_of
 from ddbench.errors import DdbenchError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Ragged, Target
@@ -121,6 +123,25 @@ class CodecContract:
         assert leaf.shape is not None, f"code_leaf {name!r} must have a fixed shape: networks see it"
         assert leaf.dtype in FLOATS, f"code_leaf {name!r} must be a float leaf: networks see it"
         assert isinstance(case.codec.code_augmentation("flip"), str), "code_augmentation gives a string, '' for none"
+
+    def test_augmentation_of_codes_fits_their_shape(self, case: Case) -> None:
+        code = next((leaf for leaf in case.codec.leaves() if leaf.name == case.codec.code_leaf), None)
+        if code is None or code.shape is None:
+            pytest.skip("the codec has no code space")
+        axes = len(case.shape) - 1
+        for strategy in ("", "_".join(name for name, family in FAMILIES.items() if axes in family.axes)):
+            kept = families(case.codec.code_augmentation(strategy), code.shape)
+            added = set(kept) - set(strategy.split("_"))
+            assert not added, f"code_augmentation adds {sorted(added)}, which the dataset's augmentation does not have"
+
+    def test_refitted_leaves_are_class_or_set_leaves_that_are_not_stored(self, case: Case) -> None:
+        stored = {leaf.name for leaf in case.codec.leaves()}
+        for leaf in case.codec.refitted():
+            told = f"the refitted leaf {leaf.name!r}"
+            assert leaf.name not in stored, f"{told} is stored as well: name it in leaves() or in refitted()"
+            assert leaf.scope != "item", f"{told} must have scope 'class' or 'set'"
+            assert not leaf.learned, f"{told} cannot be learned: it would be lost"
+            assert leaf.name in case.fitted, f"{told} must come from fit(), which alone is done again"
 
     def test_encode_gives_the_declared_item_leaves(self, case: Case) -> None:
         check_codes(case, case.items, {"item"}, "encode")
@@ -234,7 +255,8 @@ def assert_close(found: Tensor, expected: Tensor, told: str) -> None:
 
 def check_codes(case: Case, codes: Codes, scopes: set[str], giver: str) -> None:
     """Asserts that `codes` are exactly the declared leaves of these scopes, in their shapes and types."""
-    declared = {leaf.name: leaf for leaf in case.codec.leaves() if leaf.scope in scopes}
+    leaves = (*case.codec.leaves(), *case.codec.refitted())
+    declared = {leaf.name: leaf for leaf in leaves if leaf.scope in scopes}
     assert set(codes) == set(declared), f"{giver} should give {sorted(declared)}; found {sorted(codes)}"
     for name, leaf in declared.items():
         value = codes[name]

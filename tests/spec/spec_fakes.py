@@ -192,6 +192,13 @@ class MapsOnly(Auto):
         return super().build(shape, n_classes)
 
 
+class FromFour(Auto):
+    def build(self, shape, n_classes):
+        if max(shape) < 4:
+            raise SpecError(f"too small: {shape}")
+        return super().build(shape, n_classes)
+
+
 PLUGINS = {
     "dataset": {"pictures": "Pictures", "rows": "Rows"},
     "codec": {
@@ -202,6 +209,6 @@ PLUGINS = {
         "random": "Random", "learn": "Learn", "pixel": "PixelLearn", "clash": "Clash", "full": "Full", "picky": "Picky",
         "faulty": "Faulty",
     },
-    "network": {"auto": "Auto", "maps": "MapsOnly"},
+    "network": {"auto": "Auto", "maps": "MapsOnly", "from_four": "FromFour"},
     "engine": {},
 }  # fmt: skip
