@@ -42,6 +42,13 @@ def _exact(train: Source, d: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """By the eigenvectors of the covariance."""
     from scipy.linalg import eigh
 
+    mean, covariance = moments(train, d)
+    _, vectors = eigh(covariance, subset_by_index=[d - k, d - 1])
+    return mean, vectors[:, ::-1].T
+
+
+def moments(train: Source, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """(mean [d], covariance [d, d], divided by n) of the flattened training signals, float64."""
     total, products, origin = np.zeros(d), np.zeros((d, d)), None
     for batch in rows(train, 1):
         # Sums are taken about a point inside the data, so that a large mean does not eat the digits of the variance.
@@ -50,9 +57,8 @@ def _exact(train: Source, d: int, k: int) -> tuple[np.ndarray, np.ndarray]:
         products += (batch - origin).T @ (batch - origin)
     shift = total / len(train)
     covariance = products / len(train) - np.outer(shift, shift)
-    _, vectors = eigh(covariance, subset_by_index=[d - k, d - 1])
     assert origin is not None
-    return origin + shift, vectors[:, ::-1].T
+    return origin + shift, covariance
 
 
 def _incremental(train: Source, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from ddbench_codecs.identity import Identity
 from ddbench_codecs.jpeg import Jpeg
 from ddbench_codecs.pca import Pca
 from ddbench_codecs.webp import Webp
+from ddbench_codecs.zca import Zca
 
 from ddbench.testing.codecs import CodecContract
 
@@ -50,3 +51,14 @@ class TestPca(CodecContract):
     codec = Pca
     args: ClassVar[dict[str, Any]] = {"components": 6}
     shapes = ((1, 28, 28), (3, 8, 9), (2, 30), (12,))
+
+
+class TestZca(CodecContract):
+    codec = Zca
+    shapes = ((1, 12, 10), (3, 8, 9), (2, 30), (12,))
+
+
+class TestZcaFittedAgain(CodecContract):
+    codec = Zca
+    args: ClassVar[dict[str, Any]] = {"refit": True}
+    shapes = ((1, 12, 10), (12,))
