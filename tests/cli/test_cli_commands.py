@@ -165,7 +165,7 @@ def test_plan_says_where_arguments_come_from(suite: str, capsys) -> None:
 
 def test_recipes_are_listed_described_and_checked(suite: str, capsys) -> None:
     assert execute(["list", "recipes"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["published", "validation"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["published", "reduced"]
     assert execute(["info", "recipe", "published"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("recipe published, version 1: ")

@@ -318,9 +318,7 @@ def test_a_file_beside_the_suite_comes_before_a_shipped_one(cells, tmp_path):
 
 
 def test_a_suite_made_from_text_finds_shipped_ones(suite_of):
-    text = (
-        "grid: {datasets: pictures, codecs: half, methods: random, budgets: {ipc: 1}, recipes: [published, reduced]}"
-    )
+    text = "grid: {datasets: pictures, codecs: half, methods: random, budgets: {ipc: 1}, recipes: [published, reduced]}"
     assert len(expand(suite_of(text))) == 1
 
 
