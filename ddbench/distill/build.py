@@ -22,7 +22,7 @@ from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.errors import DataError, Divergence, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Ragged, Tensors
 from ddbench.interfaces.method import Matcher, Selector
-from ddbench.interfaces.network import Network, count_weights, weightless
+from ddbench.interfaces.network import Network, measures
 from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench.spec.cell import Cell
@@ -166,9 +166,9 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
     if matcher.start() == "noise":
         codes |= space.noise(codes, y, initial.noise(shop.data, shop.cell.budget, shop.cell.seed))
     values = n * (shop.codec.signals_per_item if shop.cell.space == "signal" else 1)
-    weights = count_weights(weightless(shop.network, space.shape, shop.n_classes))
+    measured = measures(shop.network, space.shape, shop.n_classes)
     rarest = min(len(members) for members in shop.data.members)
-    matcher.check(Room(shop.n_classes, n, values, space.shape, weights, rarest, len(shop.data.train)))
+    matcher.check(Room(shop.n_classes, n, values, space.shape, measured, rarest, len(shop.data.train)))
     named = identity(shop.cell, shop.data, shop.codec, shop.network, space, codes)
     preparation = Preparation(shop.data, space, shop.network, named, values * shop.n_classes, tell)
     prepared, notes = matcher.prepare(preparation), ()

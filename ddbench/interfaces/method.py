@@ -254,6 +254,11 @@ class Matcher(Method):
         """
         return ()
 
+    @property
+    def prepares(self) -> bool:
+        """Whether `prepare` does anything under these arguments."""
+        return type(self).prepare is not Matcher.prepare
+
     def prepare(self, task: PrepareTask) -> Tensors:
         """What the matcher needs before its loop (expert trajectories); stands in `task.prepared` then."""
         return {}

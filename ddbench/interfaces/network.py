@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ddbench.interfaces.plugin import Plugin
 
@@ -49,5 +51,21 @@ def weightless(network: Network, shape: tuple[int, ...], n_classes: int) -> Clas
         return network.build(shape, n_classes)
 
 
-def count_weights(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
+@dataclass(frozen=True)
+class Measures:
+    """A network on a shape, in numbers."""
+
+    weights: int
+    embedding: int
+    """Numbers of one embedding."""
+    batch_norm: bool
+    """Whether an embedding depends on the batch that it is in."""
+
+
+def measures(network: Network, shape: tuple[int, ...], n_classes: int) -> Measures:
+    """What is known of a network without memory for its weights. Raises: SpecError where it does not take the shape."""
+    model = weightless(network, shape, n_classes).eval()
+    with torch.no_grad():
+        embedded = model.embed(torch.empty(1, *shape, device="meta"))
+    weights = sum(p.numel() for p in model.parameters())
+    return Measures(weights, embedded.numel(), any(isinstance(m, _BatchNorm) for m in model.modules()))

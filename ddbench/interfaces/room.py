@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+
+from ddbench.interfaces.network import Measures
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Room:
     """Match-space values a class that those items give."""
     shape: tuple[int, ...]
     """Shape of one match-space value, channels first."""
-    weights: int
-    """Weights of the match network on that shape."""
+    network: Measures
+    """The match network on that shape."""
     smallest_class: int
     """Training items of the rarest class."""
     train_size: int
@@ -28,8 +29,3 @@ class Room:
     def all_values(self) -> int:
         """Match-space values of the whole set."""
         return self.n_classes * self.values
-
-    @property
-    def value_size(self) -> int:
-        """Numbers in one match-space value."""
-        return prod(self.shape)

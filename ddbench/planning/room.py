@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """A network on a shape: why it does not take it ('' where it does), and how many weights it has."""
+    """A network on a shape: why it does not take it ('' where it does), and what it is there."""
 
     refusal: str
-    weights: int = 0
+    measures: Any = None
 
 
 def items_of(cell: Cell, parts: Parts) -> int:
@@ -43,7 +43,7 @@ def room_of(cell: Cell, parts: Parts) -> Room:
     network = measured(cell.network, shape, card.n_classes)
     rarest, train_size = training_items(cell, card)
     values = items * (parts.codec.signals_per_item if cell.space == "signal" else 1)
-    return Room(card.n_classes, items, values, shape, network.weights, rarest, train_size)
+    return Room(card.n_classes, items, values, shape, network.measures, rarest, train_size)
 
 
 def match_shape(cell: Cell, parts: Parts) -> tuple[int, ...] | None:
@@ -77,11 +77,11 @@ def measured(choice: Choice, shape: tuple[int, ...], n_classes: int) -> Measured
 
 @lru_cache(maxsize=256)
 def _measured(plugin: type[Any], name: str, args: str, shape: tuple[int, ...], n_classes: int) -> Measured:
-    from ddbench.interfaces.network import count_weights, weightless
+    from ddbench.interfaces.network import measures
 
     network = registry.build("network", name, json.loads(args))
     try:
-        weights = asked(f"The network {name!r}", lambda: count_weights(weightless(network, shape, n_classes)))
+        found = asked(f"The network {name!r}", lambda: measures(network, shape, n_classes))
     except DdbenchError as error:
         return Measured(str(error))
-    return Measured("", weights)
+    return Measured("", found)

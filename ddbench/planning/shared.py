@@ -61,7 +61,7 @@ def _needs(cell: Cell) -> Iterator[tuple[Literal["data", "codec", "prepare"], st
     parts = parts_of(cell)
     if type(parts.codec).fit is not Codec.fit:
         yield "codec", canonical(["fit", cell.codec.model_dump(mode="json"), cell.storage, parts.cap_bytes])
-    if isinstance(parts.method, Matcher) and type(parts.method).prepare is not Matcher.prepare:
+    if isinstance(parts.method, Matcher) and parts.method.prepares:
         told = entries(cell, parts)
         whole = canonical(cell.model_dump(mode="json", exclude={"seed", "protocol", "versions"}))
         yield "prepare", canonical(["prepare", *sorted(told)]) if told else f"{whole} {canonical(_match(cell, parts))}"

@@ -277,8 +277,9 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
         cell = row.cell
         columns: tuple[Column, ...] = ("equal_steps", cell.protocol.columns[0])
         scores = [(column_of(column, space), _first_network(row)) for space in SPACES for column in columns]
-        first = next((found for score in scores if (found := row.accuracy(score))), None)
-        best = 0.0 if row.is_refitted else -first.mean if first else 1.0
+        # What was scored on codes alone is no better or worse than what was scored on signals: it comes after.
+        found = ((i, -mean.mean) for i, score in enumerate(scores) if (mean := row.accuracy(score)))
+        best = (0, 0.0) if row.is_refitted else next(found, (len(scores), 0.0))
         names = (cell.codec.name, arguments(cell.codec.args), cell.storage, cell.method.name, cell.space)
         return row.is_ceiling, caps[str(cell.budget)], str(cell.budget), best, names
 

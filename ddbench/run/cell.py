@@ -149,7 +149,11 @@ def own_recipe(
 ) -> tuple[Choice, Training] | None:
     """(match network, how its students are trained) where the set brings that along and students see what it saw."""
     brought = method.recipe(stored.codes) if isinstance(method, Matcher) and cell.space == space else {}
-    if not brought or cell.network not in cell.protocol.networks:
+    if cell.network not in cell.protocol.networks:
+        return None
+    if not brought:
+        if isinstance(method, Matcher) and type(method).recipe is not Matcher.recipe and cell.space == space:
+            record.note("The set brings no training recipe that can be used: its students have the protocol's.")
         return None
     told = ", ".join(f"{name} {value:.6g}" for name, value in brought.items())
     fields = {name: getattr(cell.protocol, name) for name in Training.model_fields}
@@ -258,7 +262,7 @@ def learn_with_checkpoints(
             record.save()
             saved = time.monotonic()
 
-    if type(matcher).prepare is not Matcher.prepare:
+    if matcher.prepares:
         report("prepare", 0.0)
         with record.phase("prepare"):
             task = first_task(shop, matcher, tell)

@@ -24,7 +24,7 @@ from ddbench.distill.task import Matching, Selection, Streams
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.method import Matcher, Space
-from ddbench.interfaces.network import Network, count_weights, weightless
+from ddbench.interfaces.network import Network, measures
 from ddbench.interfaces.room import Room
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Leaf
@@ -138,8 +138,8 @@ class Ground:
 
     def room(self, items: int = ITEMS_PER_CLASS) -> Room:
         """The room of a set of so many items a class."""
-        weights = count_weights(weightless(self.network, self.shape, N_CLASSES))
-        return Room(N_CLASSES, items, items, self.shape, weights, min(CLASS_SIZES), sum(CLASS_SIZES))
+        measured = measures(self.network, self.shape, N_CLASSES)
+        return Room(N_CLASSES, items, items, self.shape, measured, min(CLASS_SIZES), sum(CLASS_SIZES))
 
     def matching(self, matcher: Matcher, decode_chunk: int | None = None) -> Matching:
         """A fresh task for a matcher. Its items start as real items of the *next* class: there is much to learn."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, PrepareTask
 from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.room import Room
 from ddbench.written import ADDED
-from ddbench_methods.dm_pool import draw_entry, pool_entries, real_chunk
+from ddbench_methods.dm_pool import draw_entry, pool_entries, pool_sizes, real_chunk
 from ddbench_methods.gradient_matching import with_slope
 from ddbench_methods.net_training import has_batch_norm
 
@@ -30,6 +32,7 @@ class DmConfig(MatcherConfig):
     pool: Annotated[int | None, ADDED] = Field(
         None,
         gt=0,
+        le=10_000,
         description="A faster variant, not the published DM: so many networks, each with one augmentation draw a "
         "class, are drawn once and the means of all real items under them kept; an update takes one of them at "
         "random. real_batch then has no effect.",
@@ -47,6 +50,20 @@ class DistributionMatching(Matcher):
     version: ClassVar[str] = "1"
     source: ClassVar[str] = "arXiv 2110.04181, eq. 6"
     Config = DmConfig
+
+    @property
+    def prepares(self) -> bool:
+        return self.config.pool is not None
+
+    def check(self, room: Room) -> None:
+        if self.config.pool and room.network.batch_norm:
+            raise SpecError(
+                "`pool` keeps the means of real items by themselves, and with batch norm an embedding depends on its "
+                "batch. Leave `pool` out, or take a match network with another norm."
+            )
+
+    def entries(self, room: Room) -> list[tuple[dict[str, Any], int]]:
+        return pool_sizes(self.config.pool, room) if self.config.pool else []
 
     def prepare(self, task: PrepareTask) -> Tensors:
         return pool_entries(task, self.config.pool) if self.config.pool else {}

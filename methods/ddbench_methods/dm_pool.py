@@ -7,17 +7,18 @@ expectation is DM's own but for the finite number of pairs (ψ, ω), and its rea
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import MatchTask, PrepareTask
 from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.room import Room
 from ddbench_methods.mtt_student import noise
-from ddbench_methods.net_training import has_batch_norm
 
 ENTRY = "1"
 """Changes whenever the same pool would hold other values."""
@@ -29,21 +30,23 @@ def real_chunk(device: torch.device) -> int:
 
 
 def pool_entries(task: PrepareTask, pool: int) -> Tensors:
-    """Of each entry: the network's `weights`, the seeds of the classes' `draws`, the real `means`; from the cache.
-
-    Raises: SpecError for networks with batch norm, whose statistics are those of a batch with the items' own.
-    """
-    if has_batch_norm(task.network(0)):
-        raise SpecError(
-            "`pool` keeps the means of real items by themselves, and with batch norm an embedding depends on its "
-            "batch. Leave `pool` out, or take a match network with another norm."
-        )
-    coordinates = [{"entry": i, "version": ENTRY} for i in range(pool)]
+    """Of each entry: the network's `weights`, the seeds of the classes' `draws`, the real `means`; from the cache."""
+    coordinates = [entry_coordinates(i) for i in range(pool)]
     found: dict[int, Tensors] = {}
     for i, tensors in task.kept("dm-pool", coordinates, lambda which: [entry(task, j) for j in which]):
         found[i] = tensors
         task.progress(len(found) / pool)
     return {name: torch.stack([found[i][name] for i in range(pool)]) for name in found[0]}
+
+
+def entry_coordinates(index: int) -> dict[str, Any]:
+    return {"entry": index, "version": ENTRY}
+
+
+def pool_sizes(pool: int, room: Room) -> list[tuple[dict[str, Any], int]]:
+    """(coordinates, bytes) of every entry: float32 weights and means, an int64 seed a class."""
+    size_bytes = 4 * (room.network.weights + room.n_classes * room.network.embedding) + 8 * room.n_classes
+    return [(entry_coordinates(i), size_bytes) for i in range(pool)]
 
 
 def entry(task: PrepareTask, index: int) -> Tensors:

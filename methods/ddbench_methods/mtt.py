@@ -62,7 +62,7 @@ class TrajectoryMatching(Matcher):
             )
 
     def entries(self, room: Room) -> list[tuple[dict[str, Any], int]]:
-        return expert_entries(self.config, room.weights)
+        return expert_entries(self.config, room.network.weights)
 
     def prepare(self, task: PrepareTask) -> Tensors:
         if not self.config.soft_labels and self.config.first_items == "random":

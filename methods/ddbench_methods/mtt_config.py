@@ -54,7 +54,7 @@ class MttConfig(MatcherConfig):
         "adjoint",
         description="adjoint: exact, memory does not grow with N; unroll: exact, plain; tesla: its approximation.",
     )
-    experts: int = Field(100, ge=1, description="Expert trajectories.")
+    experts: int = Field(100, ge=1, le=10_000, description="Expert trajectories.")
     expert_epochs_total: int = Field(50, ge=1, description="Epochs of an expert; the weights after each are kept.")
     expert_lr: float = Field(0.01, gt=0, description="Learning rate of the experts' SGD (no momentum, no decay).")
     expert_batch: int = Field(256, ge=1, description="Real items of an expert's update.")

@@ -16,7 +16,8 @@ from ddbench import registry
 from ddbench.augment import apply, draw
 from ddbench.distill.prepare import Preparation
 from ddbench.errors import SpecError
-from ddbench.interfaces.network import fresh
+from ddbench.interfaces.network import fresh, measures
+from ddbench.interfaces.room import Room
 from ddbench.spec.cell import Cell
 from ddbench.testing.method_case import Ground
 from ddbench.testing.methods import MethodContract
@@ -127,8 +128,25 @@ def test_cells_that_do_not_ask_for_a_pool_keep_their_keys() -> None:
         assert registry.configure("method", "dm", args).model_dump(mode="json") == args
 
 
-def test_batch_norm_is_refused_before_any_work() -> None:
-    ground = Ground(SHAPE, "signal")
-    network = registry.build("network", "auto", {"width": 8, "norm": "batch"})
+def room(norm: str) -> Room:
+    network = registry.build("network", "auto", {"width": 8, "norm": norm})
+    return Room(3, 2, 2, SHAPE, measures(network, SHAPE, 3), 5, 15)
+
+
+def test_batch_norm_is_refused_while_planning() -> None:
     with pytest.raises(SpecError, match="batch norm"):
-        pooled().prepare(preparation(ground, network))
+        pooled().check(room("batch"))
+    pooled().check(room("instance"))
+    DistributionMatching(DmConfig.model_validate({})).check(room("batch"))
+
+
+def test_the_plan_knows_the_bytes_of_an_entry() -> None:
+    ground = Ground(SHAPE, "signal")
+    network = registry.build("network", "auto", {"width": 8, "norm": "instance"})
+    kept = pooled().prepare(preparation(ground, network))
+    entries = pooled().entries(room("instance"))
+    assert sum(size for _, size in entries) == sum(t.numel() * t.element_size() for t in kept.values())
+    assert pooled().prepares
+    plain = DistributionMatching(DmConfig.model_validate({}))
+    assert not plain.prepares
+    assert plain.entries(room("instance")) == []

@@ -11,7 +11,7 @@ from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
 from ddbench.interfaces.dataset import Dataset, DatasetCard
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Selector
-from ddbench.interfaces.network import Network
+from ddbench.interfaces.network import Classifier, Network
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Leaf
@@ -150,7 +150,7 @@ class Picky(Learn):
             raise SpecError(f"takes {self.config.most}, got {room}.")
 
     def entries(self, room):
-        return [({"i": i}, room.weights) for i in range(self.config.most)]
+        return [({"i": i}, room.network.weights) for i in range(self.config.most)]
 
     def prepare(self, task):
         raise AssertionError("planning prepares nothing")
@@ -178,11 +178,23 @@ class AutoConfig(PluginConfig):
     width: int = Field(8, ge=1, description="Width.")
 
 
+class Linear(Classifier):
+    def __init__(self, size: int, n_classes: int) -> None:
+        super().__init__()
+        self.last = nn.Linear(size, n_classes, bias=False)
+
+    def embed(self, x):
+        return x.flatten(1)
+
+    def forward(self, x):
+        return self.last(self.embed(x))
+
+
 class Auto(Network):
     version, source, Config = "7", "made up", AutoConfig
 
     def build(self, shape, n_classes):
-        return nn.Linear(prod(shape), n_classes, bias=False)  # pyright: ignore
+        return Linear(prod(shape), n_classes)
 
 
 class MapsOnly(Auto):

@@ -20,7 +20,7 @@ def suite(suite_of, entry: str, dataset: str = "pictures", head: str = "") -> Su
 def room(suite_of, entry: str, **more: str):
     (cell,) = expand(suite(suite_of, entry, **more))
     found = room_of(cell, parts_of(cell))
-    return found.items, found.values, found.shape, found.weights, found.smallest_class, found.train_size
+    return found.items, found.values, found.shape, found.network.weights, found.smallest_class, found.train_size
 
 
 @pytest.mark.parametrize(

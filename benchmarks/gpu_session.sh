@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# A session on a GPU, in the order in which its minutes are best spent: parity with the CPU, speed, then leaderboard rows.
+# Every step resumes where it stopped: run the same command again. Usage: benchmarks/gpu_session.sh [folder] [minutes]
+set -u
+out=${1:-runs/gpu}
+end=$((SECONDS + 60 * ${2:-1000000}))
+mkdir -p "$out"
+
+left() { echo $((end - SECONDS)); }
+# Stops at the end of the session; what is finished stays in the run folder, what is not goes on from its checkpoint.
+step() { [ "$(left)" -gt 0 ] && echo "== $*" && timeout --signal=INT "$(left)" "$@"; }
+rows() { step ddbench run "$1" --device cuda --only "$2" --out "$out/$1"; }
+
+step pytest -q -m gpu -n 0
+step python benchmarks/speed.py all --device cuda --out "$out/speed.json"
+for suite in fashion_mnist mnist; do
+    for method in random full dm; do rows "$suite" "× $method"; done
+done
+for budget in 1 10; do
+    for method in dc dsa; do rows fashion_mnist "$budget ipc · identity × $method"; done
+done
+for budget in 1 10; do rows fashion_mnist "$budget ipc · identity × mtt"; done
+for budget in 1 10; do rows fashion_mnist "$budget ipc · downsample"; done
+for budget in 1 10; do rows mnist "$budget ipc"; done
+rows fashion_mnist "50 ipc"
+rows mnist "50 ipc"
