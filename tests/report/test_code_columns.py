@@ -56,6 +56,12 @@ def test_scores_of_the_two_spaces_never_mix() -> None:
     assert (second.steps("equal_epochs_on_codes"), second.steps("equal_epochs")) == (400, 400)
 
 
+def test_rows_scored_on_codes_alone_stand_after_those_scored_on_signals() -> None:
+    rows = [scored({"code": 0.9}, "kmeans"), scored({"signal": 0.4}), scored({"signal": 0.5}, "herding")]
+    (table,) = tables(rows)
+    assert [row.cell.method.name for row in table.rows] == ["herding", "random", "kmeans"]
+
+
 def test_the_columns_are_told_apart_in_every_form() -> None:
     found = Collection((scored({"signal": 0.4, "code": 0.8}), scored({"signal": 0.5}, "herding")))
     text = render(found, "markdown")
