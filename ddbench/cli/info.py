@@ -40,7 +40,7 @@ def _recipe(text: str) -> None:
     click.echo(f"recipe {recipes.name}, version {recipes.version}: {recipes.description.strip()}")
     click.echo("\nRules; where two give an argument, the later one wins:" if recipes.rules else "\nNo rules yet.")
     for rule in recipes.rules:
-        beyond = str(rule.found_with)
+        beyond = "; or ".join(map(str, rule.found_with))
         click.echo(f"\n  {rule.when}")
         click.echo(f"      {arguments(rule.args)}")
         click.echo(f"      {rule.found}{f' {beyond}, adapted elsewhere' if beyond else ''}: {rule.source}")

@@ -11,7 +11,7 @@ from ddbench.errors import DdbenchError
 from ddbench.planning.facts import card_of, full_args, version
 from ddbench.planning.named import choice_faults, plugin_faults
 from ddbench.planning.pairs import PairFault, faults_of
-from ddbench.planning.recipes import books_of, with_recipes
+from ddbench.planning.recipes import Later, books_of, with_recipes
 from ddbench.registry import Kind
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, RecipeUse, Versions
 from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
@@ -75,7 +75,7 @@ class _Expansion:
 
     def add(self, block: Block, here: Way, c: Combination, protocol: EvaluationProtocol, network: Choice) -> None:
         """Makes the combination's cell. A ceiling stores nothing, so codec, space, storage and network are set."""
-        settled = self.settled(block, here, c)
+        settled = self.settled(block, here, c, network)
         if settled is None:
             return
         codec, method, uses = settled
@@ -140,11 +140,16 @@ class _Expansion:
         return ("protocols", name) if isinstance(name, str) else ("protocol",)
 
     def settled(
-        self, block: Block, here: Way, c: Combination
+        self, block: Block, here: Way, c: Combination, network: Choice
     ) -> tuple[Choice | None, Choice, tuple[RecipeUse, ...]] | None:
         """Codec and method with the arguments of recipes and matching settings; None where those are not valid."""
         rules = [(j, setting) for j, setting in enumerate(block.settings) if matches(setting.when, c)]
-        started = self.started(block, here, c, {k: v for _, rule in rules for k, v in rule.method_args.items()})
+        later = Later(
+            network=network,
+            method_args={k: v for _, rule in rules for k, v in rule.method_args.items()},
+            codec_args={k: v for _, rule in rules for k, v in rule.codec_args.items()},
+        )
+        started = self.started(block, here, c, later)
         if started is None:
             return None
         codec, (method, uses) = c.codec, started
@@ -162,7 +167,7 @@ class _Expansion:
         return codec, method, uses
 
     def started(
-        self, block: Block, here: Way, c: Combination, settings: dict[str, Any]
+        self, block: Block, here: Way, c: Combination, later: Later
     ) -> tuple[Choice, tuple[RecipeUse, ...]] | None:
         """The method before any setting, with what the block's recipes give it, and the rules that do."""
         if not self.books or (
@@ -170,10 +175,11 @@ class _Expansion:
         ):  # which is a fault told elsewhere
             return c.method, ()
         try:
-            found = with_recipes(self.books, block, c, settings)
+            found = with_recipes(self.books, block, c, later)
         except DdbenchError as error:
             self.fault((*here, *c.origin["method"]), str(error))
             return None
+        settings = later.method_args
         wrong = registry.argument_faults("method", found.method.name, found.method.args)
         if settings:  # those that they replace, and how all go together, are judged with the settings
             wrong = [(loc, text) for loc, text in wrong if loc and loc[0] not in settings]

@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from ddbench import registry
 from ddbench.budget import FLOAT32_BYTES, Budget
 from ddbench.errors import DdbenchError, SpecError
@@ -18,7 +20,7 @@ from ddbench.registry import Kind
 from ddbench.spec.cell import Choice, RecipeUse
 from ddbench.spec.combine import Combination
 from ddbench.spec.find import find_recipes
-from ddbench.spec.recipes import Recipes, Where, read_recipes, recipes_structure, rules_for, uses_of
+from ddbench.spec.recipes import FoundWith, Recipes, Where, read_recipes, recipes_structure, rules_for, uses_of
 from ddbench.spec.suite import Block
 from ddbench.spec.yaml import Document, Fault, Way
 
@@ -44,22 +46,47 @@ def books_of(document: Document, block: Block, here: Way) -> tuple[list[Recipes]
     return books, faults
 
 
-def with_recipes(books: Sequence[Recipes], block: Block, c: Combination, settings: Mapping[str, Any]) -> Found:
+@dataclass(frozen=True)
+class Later:
+    """What a cell has from its block beside the combination."""
+
+    network: Choice
+    """The match network."""
+    method_args: Mapping[str, Any]
+    """Arguments that the block's settings will give."""
+    codec_args: Mapping[str, Any]
+
+
+def with_recipes(books: Sequence[Recipes], block: Block, c: Combination, later: Later) -> Found:
     """The combination's method: its defaults < the rules, a later one first < what the suite wrote in its entry.
 
-    `settings` are arguments that the block's settings will give: a rule sees them, and is told replaced by them.
+    A rule sees the method's arguments of the block's settings, and is told replaced by them.
     Raises: SpecError for a matcher that no rule takes; DdbenchError where the dataset refuses.
     """
     entry = written_at(block, c.origin["method"])
-    own = {**entry.args, **settings}
-    seen = replace(c, method=Choice(name=c.method.name, args={**c.method.args, **own}))
-    uses = uses_of(books, seen, None if c.budget is None else images(c.budget, card_of(c.dataset)), own)
+    own = {**entry.args, **later.method_args}
+    ipc = None if c.budget is None else images(c.budget, card_of(c.dataset))
+    codec = None if c.codec is None else _whole("codec", c.codec)
+    seen = replace(c, dataset=_whole("dataset", c.dataset), codec=codec, method=_whole("method", c.method, own))
+    ran_codec = None if codec is None else Choice(name=codec.name, args={**codec.args, **later.codec_args})
+    uses = uses_of(books, seen, ipc, own, ran_codec, _whole("network", later.network))
     if not uses:
         if _is_matcher(c.method):
             raise SpecError(_no_rule(books, c))
         return Found(c.method, ())
     given = {name: value for use in uses for name, value in (use.args | use.replaced).items()}
     return Found(Choice(name=entry.name, args=given | entry.args), uses)
+
+
+def _whole(kind: Kind, choice: Choice, own: Mapping[str, Any] | None = None) -> Choice:
+    """The choice with every argument, those too that a cell does not write at their default (`written.ADDED`)."""
+    fields = registry.load(kind, choice.name).Config.model_fields
+    defaults = {
+        name: to_jsonable_python(field.get_default(call_default_factory=True))
+        for name, field in fields.items()
+        if not field.is_required()
+    }
+    return Choice(name=choice.name, args={**defaults, **choice.args, **(own or {})})
 
 
 def written_at(block: Block, way: Way) -> Choice:
@@ -102,9 +129,11 @@ def check_recipes(document: Document) -> Recipes:
     recipes, faults = recipes_structure(document)
     for i, rule in enumerate(recipes.rules if recipes else ()):
         at: Way = ("rules", i)
-        for key, where in (("when", rule.when), ("found_with", rule.found_with)):
+        places: list[tuple[Way, Where]] = [(("when",), rule.when)]
+        places += [(("found_with", k), where) for k, where in enumerate(rule.found_with)]
+        for way, where in places:
             for kind, j, choice in _plugins(where):
-                faults += choice_faults(document, kind, choice, (*at, key, kind, j), partial=True)
+                faults += choice_faults(document, kind, choice, (*at, *way, kind, j), partial=True)
         for choice in rule.when.method:
             faults += _argument_faults(document, choice.name, rule.args, (*at, "args"))
     if recipes is None or faults:
@@ -117,6 +146,7 @@ def _plugins(where: Where) -> list[tuple[Kind, int, Choice]]:
         ("dataset", where.dataset),
         ("codec", where.codec),
         ("method", where.method),
+        ("network", where.network if isinstance(where, FoundWith) else ()),
     )
     return [(kind, j, choice) for kind, choices in kinds for j, choice in enumerate(choices)]
 

@@ -64,12 +64,13 @@ def combinations(block: Block, complete: Complete) -> Iterator[Combination]:
 def matches(rule: Match, combination: Combination) -> bool:
     """Whether the combination has, for each axis that the rule names, one of the values named."""
     return all(
-        not getattr(rule, axis) or any(_alike(wanted, getattr(combination, axis)) for wanted in getattr(rule, axis))
+        not getattr(rule, axis) or any(alike(wanted, getattr(combination, axis)) for wanted in getattr(rule, axis))
         for axis in AXES
     )
 
 
-def _alike(wanted: Any, have: Any) -> bool:
+def alike(wanted: Any, have: Any) -> bool:
+    """Whether a value is the one named; a plug-in by its name and the arguments given."""
     if isinstance(wanted, Choice) and have is not None:
         missing = object()
         return wanted.name == have.name and all(have.args.get(k, missing) == v for k, v in wanted.args.items())

@@ -69,7 +69,7 @@ def structure(document: Document) -> tuple[Suite | None, list[Fault]]:
 
 def model_faults(error: ValidationError, document: Document, form: Form) -> list[Fault]:
     """What pydantic has against a document, in words and with lines."""
-    return [_fault(e, document, form) for e in error.errors()]
+    return [_fault(e, document, form) for e in error.errors() if e["type"] != "too_short" or not e["input"]]
 
 
 def _fault(e: Any, document: Document, form: Form) -> Fault:
@@ -79,6 +79,8 @@ def _fault(e: Any, document: Document, form: Form) -> Fault:
         for path, fault in document.refused.items():
             if path[:-1] == here:
                 return fault
+    if e["type"] == "too_short" and (lost := document.lacking.get(document.written(loc))):
+        return lost  # what was written there is no key, so that nothing is left
     return document.fault(loc, _words(e, form))
 
 
@@ -97,6 +99,8 @@ def _words(e: Any, form: Form) -> str:
         return f"{name!r} has no value. Give one or leave the key out."
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return f"{name!r} takes {form.wanted.get(form.model(loc), 'a mapping')}, got {given!r}."
+    if kind in ("tuple_type", "list_type"):
+        return f"{name!r} takes a list, got {given!r}."
     if kind == "too_short":
         return f"{name!r} is empty. Give at least one value."
     said = e["msg"].removeprefix("Value error, ")

@@ -9,20 +9,23 @@ rules:                            # of two rules that give an argument, the late
     args: {iterations: 20000, lr: 1.0}
     source: arXiv 2110.04181, section 4.1
     found: published              # or adapted (numbers had to be chosen), or validation (found on that split)
-    found_with: {codec: identity, space: signal, budget: [{ipc: 1}, {ipc: 10}, {ipc: 50}]}   # elsewhere: adapted
+    found_with:                   # elsewhere: adapted. One place or a list of them, of all that the source ran
+      - {codec: identity, space: signal, budget: [{ipc: 1}, {ipc: 10}, {ipc: 50}], network: {auto: {width: 128}}}
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ddbench.leaf import Storage
 from ddbench.spec.cell import Choice, Found, RecipeUse, Space
-from ddbench.spec.combine import Combination, matches
+from ddbench.spec.combine import Combination, alike, matches
 from ddbench.spec.labels import arguments
 from ddbench.spec.mistakes import AN_ENTRY, Form, model_faults
 from ddbench.spec.suite import Listed, Match
@@ -103,8 +106,33 @@ class Where(_Part):
         return " ".join(part for part in said if part)
 
 
+class FoundWith(Where):
+    """Cells of some kind, as they run: the match network and the storage type count too.
+
+    A method matches by all the arguments that the cell has, those included that no rule and no suite gives.
+    """
+
+    storage: Listed[Storage] = ()
+    network: Listed[Choice] = ()
+
+    def holds(self, ran: Combination, ipc: float | None, network: Choice) -> bool:
+        """Whether the cell that runs `ran`, matched in `network`, is one of these; both have all their arguments."""
+        if self.storage and ran.storage not in self.storage:
+            return False
+        return self.takes(ran, ipc) and (not self.network or any(alike(wanted, network) for wanted in self.network))
+
+    def __str__(self) -> str:
+        said = [
+            super().__str__(),
+            self.storage and f"stored as {' or '.join(self.storage)}",
+            self.network and f"matched in {' or '.join(map(_entry, self.network))}",
+        ]
+        return " ".join(part for part in said if part)
+
+
 def _entry(choice: Choice) -> str:
-    return f"{choice.name}({arguments(choice.args)})" if choice.args else choice.name
+    shown = {name: "null" if value is None else value for name, value in choice.args.items()}
+    return f"{choice.name}({arguments(shown)})" if shown else choice.name
 
 
 class Rule(_Part):
@@ -114,8 +142,8 @@ class Rule(_Part):
     args: dict[str, Any] = Field(min_length=1)
     source: str = Field(min_length=1)
     found: Found
-    found_with: Where = Where()
-    """Where the source found them. What `when` takes beyond that has them as `adapted`."""
+    found_with: Listed[FoundWith] = ()
+    """Where the source found them; none: wherever `when` holds. What it takes beyond that has them as `adapted`."""
 
     @field_validator("when")
     @classmethod
@@ -124,8 +152,10 @@ class Rule(_Part):
             raise ValueError("name the methods whose arguments the rule gives, as in {method: dm}")
         return value
 
-    def found_for(self, combination: Combination, ipc: float | None) -> Found:
-        return self.found if self.found_with.takes(combination, ipc) else "adapted"
+    def found_for(self, ran: Combination, ipc: float | None, network: Choice) -> Found:
+        """How the values were found, for the cell that runs `ran`; see `FoundWith.holds`."""
+        here = not self.found_with or any(where.holds(ran, ipc, network) for where in self.found_with)
+        return self.found if here else "adapted"
 
 
 class Recipes(_Part):
@@ -141,8 +171,8 @@ class Recipes(_Part):
 _FORM = Form(
     Recipes,
     {
-        "rules": Rule, "when": Where, "found_with": Where, "budget": Images,
-        "dataset": Choice, "codec": Choice, "method": Choice,
+        "rules": Rule, "when": Where, "found_with": FoundWith, "budget": Images,
+        "dataset": Choice, "codec": Choice, "method": Choice, "network": Choice,
     },
     "ddbench_recipes",
     FORMATS[-1],
@@ -178,14 +208,24 @@ def recipes_structure(document: Document) -> tuple[Recipes | None, list[Fault]]:
 
 
 def uses_of(
-    books: Iterable[Recipes], combination: Combination, ipc: float | None, own: Mapping[str, Any]
+    books: Iterable[Recipes],
+    combination: Combination,
+    ipc: float | None,
+    own: Mapping[str, Any],
+    codec: Choice | None,
+    network: Choice,
 ) -> tuple[RecipeUse, ...]:
     """The rules that take the combination, each with the arguments that no later one gives.
 
     `own` are the arguments that the suite gives itself: they stay, and are noted where a rule had another value.
+    `codec` and `network` are those that the cell runs with, all arguments spelled out, as in the combination: how the
+    values were found is a matter of what is run.
     """
     taken = [(book, rule) for book in books for rule in book.rules if rule.when.takes(combination, ipc)]
     last = {name: i for i, (_, rule) in enumerate(taken) for name in rule.args}
+    ruled = {name: value for _, rule in taken for name, value in rule.args.items() if name not in own}
+    method = Choice(name=combination.method.name, args=combination.method.args | ruled)
+    ran = replace(combination, method=method, codec=codec)
     uses = []
     for i, (book, rule) in enumerate(taken):
         given = {name: value for name, value in rule.args.items() if last[name] == i}
@@ -195,7 +235,7 @@ def uses_of(
                 RecipeUse(
                     name=book.name,
                     version=book.version,
-                    found=rule.found_for(combination, ipc),
+                    found=rule.found_for(ran, ipc, network),
                     source=rule.source,
                     args={name: value for name, value in given.items() if name not in replaced},
                     replaced=replaced,

@@ -51,6 +51,8 @@ class Document:
     """Mistakes that did not stop the reading, duplicate keys for one."""
     refused: dict[Way, Fault] = field(default_factory=dict)
     """Those of `faults` for which a value was left out (it is null in `data`), by its path."""
+    lacking: dict[Way, Fault] = field(default_factory=dict)
+    """Of `faults`, the last for which a mapping lacks a key that was written, by the mapping's path."""
 
     def written(self, path: Sequence[str | int]) -> Way:
         """The part of `path` that the file has.
@@ -134,7 +136,7 @@ def parse(text: str, label: str) -> Document:
         raise SpecError(f"{label}:{line}: not valid YAML: {error.reason}.") from error
     except RecursionError as error:
         raise SpecError(f"{label}:1: the values are nested too deeply (more than {MAX_DEPTH} levels).") from error
-    return Document(label, data, walk.marks, tuple(walk.faults), walk.refused)
+    return Document(label, data, walk.marks, tuple(walk.faults), walk.refused, walk.lacking)
 
 
 class _Walk:
@@ -145,6 +147,7 @@ class _Walk:
         self.marks: dict[Way, tuple[int, int]] = {}
         self.faults: list[Fault] = []
         self.refused: dict[Way, Fault] = {}
+        self.lacking: dict[Way, Fault] = {}
         self.count = 0
 
     def value(self, node: yaml.Node, path: Way, at: yaml.Node | None = None, depth: int = 0) -> Any:
@@ -185,11 +188,13 @@ class _Walk:
                 continue
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _TAG + "str":
                 shown = f" {key_node.value}" if isinstance(key_node, yaml.ScalarNode) else ""
-                self.faults.append(Fault(line, f"the key{shown} is not text. Put it in quotes if it is a name."))
+                self.lacking[path] = Fault(line, f"the key{shown} is not text. Put it in quotes if it is a name.")
+                self.faults.append(self.lacking[path])
                 continue
             key = key_node.value
             if not _encodable(key):
-                self.faults.append(Fault(line, "this key holds half a surrogate pair, which is no character."))
+                self.lacking[path] = Fault(line, "this key holds half a surrogate pair, which is no character.")
+                self.faults.append(self.lacking[path])
                 continue
             if key in first:
                 self.faults.append(

@@ -170,8 +170,11 @@ def test_recipes_are_listed_described_and_checked(suite: str, capsys) -> None:
     text = capsys.readouterr().out
     assert text.startswith("recipe published, version 1: ")
     assert "dm on mnist, fashion_mnist, svhn, cifar10, cifar100\n      iterations=20000 lr=1" in text
-    where = "with identity in signal space at 1 ipc, 10 ipc, 50 ipc"
-    assert f"published {where}, adapted elsewhere: arXiv 2110.04181" in text
+    where = (
+        "dm(ema=0 pool=null) with identity in signal space at 1 ipc, 10 ipc, 50 ipc stored as float32 matched in auto("
+    )
+    assert f"published {where}norm=instance width=128) or convnet(" in text
+    assert "depth=3 norm=instance padding=null pooling=avg width=128), adapted elsewhere: arXiv 2110.04181" in text
     assert execute(["info", "recipe", "publised"]) == 2
     assert "Did you mean 'published'?" in capsys.readouterr().err
     bad = "ddbench_recipes: 1\nname: mine\nrules:\n  - {when: {method: dm}, args: {rl: 1}, source: a, found: adapted}\n"

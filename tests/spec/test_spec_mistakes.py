@@ -67,6 +67,8 @@ def test_the_good_suite_is_good(mistakes):
         ("protocol:\n  full:\n    epochs: x" + GOOD, 5, ["'epochs'", "got 'x'"]),
         ("protocol:\n  lr: 'inf'" + GOOD, 4, ["'lr'", "finite"]),
         ("protocols:\n  a:\n    columns: equal_step" + GOOD, 5, ["'columns'", "Did you mean 'equal_steps'"]),
+        ("protocol:\n  labels: soft" + GOOD, 4, ["'labels'", "'hard' or 'own', got 'soft'"]),
+        ("protocol:\n  labels: []" + GOOD, 4, ["'labels' is empty"]),
         ("protocol: quick" + GOOD, 3, ["no protocol 'quick'", "Define it"]),
         ("version: 0" + GOOD, 3, ["'version'"]),
         (changed("{ipc: 1}", "{ipc: true}"), 8, ["'ipc': input should be a number, got True"]),

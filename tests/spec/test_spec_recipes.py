@@ -239,6 +239,10 @@ def budgeted(text: str) -> str:
     return HEAD + GOOD.replace("learn}", f"learn, budget: {text}}}")
 
 
+def place(text: str) -> str:
+    return HEAD + GOOD.replace("found: adapted", f"found: published, found_with: {text}")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -264,6 +268,14 @@ def budgeted(text: str) -> str:
         (budgeted("{ipc_from: 3, ipc_to: 2}"), 5, ["more than"]),
         (budgeted("{ipc: '1'}"), 5, ["a number"]),
         (HEAD + GOOD.replace("{lr: 1.0}", "{lr: .nan}"), 5, ["finite"]),
+        (HEAD + GOOD.replace("{lr: 1.0}", "{1: 2}"), 5, ["the key 1 is not text"]),
+        ("ddbench_recipes: 1\nname: r\nrules: {a: b}", 3, ["'rules' takes a list, got {'a': 'b'}"]),
+        (HEAD + GOOD.replace("learn}", "learn, network: auto}"), 5, ["unknown key 'network'"]),
+        (place("{netwrk: auto}"), 5, ["unknown key 'netwrk'", "'network'"]),
+        (place("[{codec: half}, {network: [[auto]]}]"), 5, ["'network' takes a name or"]),
+        (place("{network: aut}"), 5, ["no network called 'aut'"]),
+        (place("[{}, {network: {auto: {wdth: 3}}}]"), 5, ["network 'auto'", "'wdth'", "'width'"]),
+        (place("{storage: float61}"), 5, ["'storage'", "float16"]),
         (HEAD + GOOD.replace("learn", "lern"), 5, ["no method called 'lern'", "'learn'"]),
         (HEAD + GOOD.replace("{lr: 1.0}", "{lrr: 1.0}"), 5, ["method 'learn'", "unknown argument 'lrr'", "'lr'"]),
         (HEAD + GOOD.replace("{lr: 1.0}", "\n     {lr: -1}"), 6, ["argument 'lr'", "greater than 0"]),
@@ -353,3 +365,39 @@ def test_every_way_to_be_found_is_kept_in_the_record(cells):
         (cell,) = learned(cells(("[identity]", "half" if with_half else "identity"), rules=rules))
         assert cell.recipe[0].found == ("adapted" if with_half else found)
         assert Cell.model_validate_json(cell.model_dump_json()).recipe == cell.recipe
+
+
+WAYS = [
+    ("{network: auto}", True), ("{network: {auto: {width: 8}}}", True), ("{network: {auto: {width: 9}}}", False),
+    ("{network: maps}", False), ("{network: [maps, auto]}", True), ("{storage: float32}", True),
+    ("{storage: float16}", False), ("[{network: maps}, {codec: half}]", True),
+    ("[{network: maps}, {codec: jpeg}]", False),
+    ("{method: {learn: {ema: 0}}}", True), ("{method: {learn: {ema: 0.5}}}", False),
+    ("{method: {learn: {momentum: 0.5}}}", True), ("{method: {learn: {momentum: 0.25}}}", False),
+    ("{method: {learn: {lr: 1.0}}}", False), ("{method: {learn: {lr: 2.0}}}", True),
+    ("{method: {learn: {iterations: 77}}}", True), ("{method: {learn: {iterations: 100}}}", False),
+    ("{codec: {half: {mode: area}}}", True), ("{codec: {half: {factor: 4}}}", True),
+    ("{codec: {half: {factor: 2}}}", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "holds"), WAYS)
+def test_found_with_sees_the_cell_as_it_runs(cells, written, holds):
+    """Defaults, those too that a cell leaves out (`ema`), what another rule gives (77), what settings give (4)."""
+    rules = f"""
+  - {{when: {{method: learn}}, args: {{lr: 2.0}}, source: a, found: published, found_with: {written}}}
+  - {{when: {{method: learn}}, args: {{iterations: 77}}, source: b, found: adapted}}
+"""
+    more = "    settings: {codec_args: {factor: 4}}\n"
+    (cell,) = learned(cells(("[identity]", "half"), rules=rules, more=more))
+    assert "ema" not in cell.method.args
+    assert [use.found for use in cell.recipe] == ["published" if holds else "adapted", "adapted"]
+
+
+def test_a_rule_matches_by_a_default_that_cells_leave_out(cells):
+    rules = """
+  - {when: {method: learn}, args: {lr: 2.0}, source: a, found: adapted}
+  - {when: {method: {learn: {ema: 0}}}, args: {lr: 3.0}, source: b, found: adapted}
+"""
+    assert [c.method.args["lr"] for c in learned(cells(rules=rules))] == [3.0]
+    assert [c.method.args["lr"] for c in learned(cells(("learn]", "{learn: {ema: 0.5}}]"), rules=rules))] == [2.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,16 @@ from ddbench.errors import SpecError
 from ddbench.planning.expand import expand
 from ddbench.planning.load import check
 from ddbench.planning.recipes import check_recipes
+from ddbench.result.io import read_result
 from ddbench.spec.cell import Cell
 from ddbench.spec.find import list_recipes
 from ddbench.spec.yaml import parse, read
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 FIVE = ["mnist", "fashion_mnist", "svhn", "cifar10", "cifar100"]
-LOOPS = {1: (1, 1), 10: (10, 50), 50: (50, 10)}
+LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+PAPERS, SMALL = "{auto: {width: 128}}", "{auto: {width: 32}}"
+TRIALS = Path(__file__).parents[2] / "leaderboard" / "trials" / "fashion_mnist_reduced"
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +41,17 @@ def built_ins(monkeypatch):
     registry._load.cache_clear()
 
 
-def cell_of(method: str, dataset: str, ipc: float, codec: str = "identity", space: str = "signal") -> Cell:
+def cell_of(
+    method: str,
+    dataset: str,
+    ipc: float,
+    codec: str = "identity",
+    space: str = "signal",
+    network: str = PAPERS,
+    more: str = "recipes: published",
+) -> Cell:
     block = f"datasets: {dataset}, codecs: {codec}, methods: {method}, spaces: {space}, budgets: {{ipc: {ipc}}}"
-    text = f"ddbench: 1\nname: t\ngrid: {{{block}, recipes: published}}"
+    text = f"ddbench: 1\nname: t\ngrid: {{{block}, network: {network}, {more}}}"
     (cell,) = expand(check(parse(text, "t")))
     return cell
 
@@ -56,6 +68,13 @@ def test_shipped_recipes_are_valid_and_described(name):
             registry.configure("method", choice.name, rule.args | choice.args)
         assert rule.found != "validation" or "leaderboard/trials" in rule.source, "a choice shows its trials"
         assert name != "published" or rule.found != "validation"
+        assert rule.found == "adapted" or rule.found_with
+        for where in rule.found_with:
+            assert all((where.codec, where.space, where.network, where.method))
+            assert where.storage == ("float32",)
+            assert all(choice.args["ema"] == 0 for choice in where.method)
+            assert {c.name for c in rule.when.method} <= {c.name for c in where.method} | {"dc"}
+            assert all("width" in choice.args for choice in where.network)
 
 
 @pytest.mark.parametrize("dataset", FIVE)
@@ -72,7 +91,8 @@ def test_gradient_and_distribution_matching_are_complete(method, dataset, ipc):
         wanted |= {"net_batch": 256, "init": "noise" if method == "dc" else "real"}
     (use,) = cell.recipe
     assert use.args == wanted
-    assert (use.name, use.found) == ("published", "published")
+    tried = method != "dm" or ipc in (1, 10, 50)
+    assert (use.name, use.found) == ("published", "published" if tried else "adapted")
     assert wanted.items() <= cell.method.args.items()
 
 
@@ -195,3 +215,113 @@ def test_other_codecs_and_spaces_are_adapted():
 def test_what_nobody_published_has_no_recipe(method, dataset, ipc):
     with pytest.raises(SpecError, match=f"no rule is for {method} with .* on {dataset} at {ipc} ipc. There are"):
         cell_of(method, dataset, ipc)
+
+
+def found(cell: Cell) -> set[str]:
+    return {use.found for use in cell.recipe}
+
+
+@pytest.mark.parametrize(
+    ("network", "wanted"),
+    [
+        ("auto", "published"), ("convnet", "published"), ("{convnet: {depth: 3}}", "published"),
+        ("{convnet: {width: 8}}", "adapted"), ("{convnet: {depth: 2}}", "adapted"),
+        ("{auto: {norm: batch}}", "adapted"),
+        ("{auto: {width: 32}}", "adapted"), ("mlp", "adapted"), ("{convnet: {pooling: max}}", "adapted"),
+    ],
+)  # fmt: skip
+def test_published_is_for_the_networks_of_the_papers(network, wanted):
+    for method, ipc in (("dc", 10), ("dsa", 1), ("dm", 50), ("mtt", 50), ("{mtt: {differentiate: tesla}}", 1)):
+        assert found(cell_of(method, "cifar10", ipc, network=network)) == {wanted}
+
+
+@pytest.mark.parametrize(
+    ("method", "ipc", "changes"),
+    [
+        ("dc", 10, ["ema: 0.9"]),
+        ("dsa", 10, ["ema: 0.9"]),
+        ("dm", 100, ["ema: 0.9", "pool: 20"]),
+        ("dm", 10, ["ema: 0.9", "pool: 20"]),
+        ("mtt", 50, ["ema: 0.9", "first_items: correct", "loss_threshold: 1.0", "soft_labels: true",
+                     "first_max_start: 20, grow_until: 9", "min_step_size: 0.001", "expert_dtype: float16"]),
+    ],
+)  # fmt: skip
+def test_a_variant_of_a_method_is_adapted(method, ipc, changes):
+    assert found(cell_of(method, "cifar10", ipc)) == {"published"}
+    assert found(cell_of(f"{{{method}: {{ema: 0}}}}", "cifar10", ipc)) == {"published"}, "a default that is written"
+    for change in changes:
+        assert found(cell_of(f"{{{method}: {{{change}}}}}", "cifar10", ipc)) == {"adapted"}
+        more = f"settings: {{method_args: {{{change}}}}}, recipes: published"
+        if "soft_labels" not in change:  # which rules have to see in the entry or the settings alike, and do
+            assert found(cell_of(method, "cifar10", ipc, more=more)) == {"adapted"}
+
+
+def test_published_is_for_float32():
+    more = "recipes: published, storage: "
+    assert found(cell_of("dc", "mnist", 10, more=more + "float32")) == {"published"}
+    assert found(cell_of("dc", "mnist", 10, more=more + "float16")) == {"adapted"}
+
+
+def trials() -> list[Cell]:
+    """The learned cells that were tried on the validation split."""
+    cells = [read_result(path).cell for path in sorted(TRIALS.glob("*/result.json"))]
+    return [cell for cell in cells if cell.method.name != "random"]
+
+
+def test_the_reduced_recipes_say_validation_of_just_what_was_tried_and_chosen():
+    """A cell has `validation` where its rates were compared there and its own came out, as the README's table says."""
+    rates: dict[tuple[str, str, str], set[float]] = {}
+    for cell in trials():
+        rates.setdefault((cell.method.name, cell.codec.name, cell.space), set()).add(cell.method.args["lr"])
+    compared = {key for key, tried in rates.items() if len(tried) == 2} - {("dc", "downsample", "code")}
+    assert len(compared) == 9
+    for method in ("dc", "dsa", "dm", "mtt"):
+        for codec in ("identity", "downsample"):
+            for space in ("signal", "code"):
+                cell = cell_of(method, "fashion_mnist", 1, codec, space, SMALL, "recipes: reduced")
+                wanted = "validation" if (method, codec, space) in compared else "adapted"
+                assert found(cell) == {wanted}, (method, codec, space)
+                assert {use.version for use in cell.recipe} == {2}
+                if wanted == "validation":
+                    ran = [c for c in trials() if (c.codec, c.space, c.network) == (cell.codec, space, cell.network)]
+                    assert any(c.method == cell.method for c in ran), "the very cell, but for its split"
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("dm", {"network": "{auto: {width: 128}}"}), ("dm", {"network": "{auto: {width: 32, norm: batch}}"}),
+        ("dm", {"codec": "{downsample: {factor: 4}}"}), ("dm", {"codec": "dct"}),
+        ("dm", {"codec": "downsample", "more": "settings: {codec_args: {factor: 4}}, recipes: reduced"}),
+        ("dm", {"ipc": 10}), ("{dm: {pool: 9}}", {}), ("{dsa: {ema: 0.9}}", {}), ("{dc: {distance: mse}}", {}),
+        ("{mtt: {soft_labels: true, first_items: correct}}", {}), ("{mtt: {first_items: correct}}", {}),
+        ("{mtt: {ema: 0.9}}", {}), ("{mtt: {differentiate: tesla}}", {}),
+    ],
+)  # fmt: skip
+def test_the_reduced_recipes_say_adapted_beyond_their_trials(method, changes):
+    kept: dict[str, Any] = {"ipc": 1, "network": SMALL, "more": "recipes: reduced"} | changes
+    assert found(cell_of(method, "fashion_mnist", **kept)) == {"adapted"}
+
+
+WHITENED = [("mtt", "cifar10", 1), ("mtt", "cifar10", 10), ("mtt", "cifar100", 1), ("mtt", "cifar100", 50)]
+WHITENED += [("{mtt: {differentiate: tesla}}", "cifar100", 50), ("{mtt: {ema: 0.9995}}", "cifar100", 10)]
+WHITENED += [("{mtt: {soft_labels: true}}", dataset, ipc) for dataset, ipc in DATM]
+
+
+@pytest.mark.parametrize(("method", "dataset", "ipc"), WHITENED)
+def test_the_codec_zca_in_code_space_is_not_called_plain(method, dataset, ipc):
+    plain, decoded, codes = (
+        cell_of(method, dataset, ipc, codec, space)
+        for codec, space in (
+            ("identity", "signal"),
+            ("{zca: {refit: true}}", "signal"),
+            ("{zca: {refit: true}}", "code"),
+        )
+    )
+    assert plain.method == decoded.method == codes.method, "the values are the same"
+    for cell, whitened in ((plain, False), (decoded, False), (codes, True)):
+        (use,) = cell.recipe
+        source = " ".join(use.source.split())
+        assert use.found == "adapted"
+        assert ("here their codes, standardised per channel" in source) == whitened
+        assert ("plain ones" in source) != whitened
