@@ -83,10 +83,11 @@ class _Backwards(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, x: Tensor, y: Tensor, path: Trajectory, exact: bool) -> Tensor:
         theta, apart = path.start.detach(), 1 + len(path.steps) // KEPT
-        ctx.trail = []
+        # One piece of memory: vectors kept one by one between the steps' buffers would break up the heap.
+        ctx.trail = theta.new_empty(-(-len(path.steps) // apart), len(theta))
         for i, step in enumerate(path.steps):
             if i % apart == 0:
-                ctx.trail.append(theta)
+                ctx.trail[i // apart] = theta
             theta = _after(path, step, theta, x, y, alpha)
         ctx.save_for_backward(alpha, x, y)
         ctx.path, ctx.exact, ctx.apart, ctx.last = path, exact, apart, theta
