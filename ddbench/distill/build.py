@@ -170,7 +170,7 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
     rarest = min(len(members) for members in shop.data.members)
     matcher.check(Room(shop.n_classes, n, values, space.shape, measured, rarest, len(shop.data.train)))
     named = identity(shop.cell, shop.data, shop.codec, shop.network, space, codes)
-    preparation = Preparation(shop.data, space, shop.network, named, values * shop.n_classes, tell)
+    preparation = Preparation(shop.data, space, shop.network, named, tell)
     prepared, notes = matcher.prepare(preparation), ()
     if matcher.start() == "real":
         chosen = suitable(matcher, preparation, prepared, index, shop.cell.budget, shop.cell.seed)

@@ -32,7 +32,6 @@ class Preparation:
     match_network: Network
     identity: dict[str, Any]
     """JSON values that determine what networks see of real items, and which networks; never the cell's seed."""
-    synthetic_size: int
     tell: Callable[[float], None] = lambda fraction: None
     on_disk: bool = True
     """False: `kept` computes everything each time."""

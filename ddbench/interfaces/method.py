@@ -148,11 +148,6 @@ class PrepareTask(Protocol):
         """Labels of the training items, on the task's device."""
         ...
 
-    @property
-    def synthetic_size(self) -> int:
-        """How many match-space values the stored items will give, all classes together."""
-        ...
-
     def real(self, index: Int[Tensor, " b"]) -> Float[Tensor, "b *shape"]:
         """Match-space values of training items."""
         ...

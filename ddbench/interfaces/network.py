@@ -51,6 +51,11 @@ def weightless(network: Network, shape: tuple[int, ...], n_classes: int) -> Clas
         return network.build(shape, n_classes)
 
 
+def has_batch_norm(model: nn.Module) -> bool:
+    """Whether what the model says of an item depends, in training, on the batch that it is in."""
+    return any(isinstance(m, _BatchNorm) for m in model.modules())
+
+
 @dataclass(frozen=True)
 class Measures:
     """A network on a shape, in numbers."""
@@ -68,4 +73,4 @@ def measures(network: Network, shape: tuple[int, ...], n_classes: int) -> Measur
     with torch.no_grad():
         embedded = model.embed(torch.empty(1, *shape, device="meta"))
     weights = sum(p.numel() for p in model.parameters())
-    return Measures(weights, embedded.numel(), any(isinstance(m, _BatchNorm) for m in model.modules()))
+    return Measures(weights, embedded.numel(), has_batch_norm(model))

@@ -29,6 +29,7 @@ from ddbench.evaluate.told import by_labels
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
+from ddbench.planning.facts import cap_bytes
 from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
 from ddbench.run.code_students import as_codes
 from ddbench.run.phases import Record
@@ -86,7 +87,7 @@ def produce(
 
     assert cell.budget is not None
     card = data.card
-    cap = cell.budget.cap_bytes(card.signal.shape, card.n_classes, card.train_size * card.signal_bytes)
+    cap = cap_bytes(cell, card)
     stored = left_behind(folder, record)
     divergence = None
     if stored is None:

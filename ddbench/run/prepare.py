@@ -12,10 +12,10 @@ from uuid import uuid4
 import torch
 
 from ddbench import registry
-from ddbench.data import Data
 from ddbench.distill.build import first_task
 from ddbench.errors import DataError, DdbenchError, RunError
 from ddbench.files import write_atomic
+from ddbench.planning.facts import cap_bytes
 from ddbench.planning.shared import Share
 from ddbench.run.cell import load_data, workshop
 from ddbench.spec.cell import Cell
@@ -92,16 +92,10 @@ def _do(share: Share, cell: Cell, device: torch.device, tell: Tell) -> int:
     data = load_data(cell)
     if share.kind == "data":
         return sum(s.signals.nbytes for s in (data.train, data.held_out))
-    shop = workshop(cell, data, _cap_bytes(cell, data), device)
+    shop = workshop(cell, data, cap_bytes(cell, data.card), device)
     if share.kind == "prepare":
         first_task(shop, registry.build("method", cell.method.name, cell.method.args), tell)
     return 0
-
-
-def _cap_bytes(cell: Cell, data: Data) -> int:
-    assert cell.budget is not None, "a ceiling shares nothing but data"
-    card = data.card
-    return cell.budget.cap_bytes(card.signal.shape, card.n_classes, card.train_size * card.signal_bytes)
 
 
 def _check_cache() -> None:

@@ -160,8 +160,7 @@ class Ground:
 
     def preparation(self, space: MatchSpace) -> Preparation:
         """A fresh task for a matcher's preparation."""
-        items = N_CLASSES * ITEMS_PER_CLASS
-        return Preparation(self.data, space, self.network, {"ground": str(self)}, items, on_disk=False)
+        return Preparation(self.data, space, self.network, {"ground": str(self)}, on_disk=False)
 
 
 def learned(task: Matching, matcher: Matcher, progress: Progress | None = None, stop_at: int | None = None) -> Progress:

@@ -10,10 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Start
+from ddbench.interfaces.network import has_batch_norm
 from ddbench_methods.class_gradients import Batched
 from ddbench_methods.gradient_distance import Distance
 from ddbench_methods.gradient_matching import matching_loss
-from ddbench_methods.net_training import has_batch_norm, train
+from ddbench_methods.net_training import train
 
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 """(outer, inner) by items a class, as published."""

@@ -12,12 +12,11 @@ from torch import Tensor
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, PrepareTask
-from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.network import Classifier, has_batch_norm
 from ddbench.interfaces.room import Room
 from ddbench.written import ADDED
 from ddbench_methods.dm_pool import draw_entry, pool_entries, pool_sizes, real_chunk
 from ddbench_methods.gradient_matching import with_slope
-from ddbench_methods.net_training import has_batch_norm
 
 ITEMS_CHUNK, ITEMS_CHUNK_CPU = 1024, 64
 """Items whose graphs are kept at once: whole classes, one at least. It bounds the memory where classes are many."""

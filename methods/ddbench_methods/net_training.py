@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.network import Classifier, has_batch_norm
 
 CHUNK = 32
 """Items differentiated at once on a CPU: their activations stay in the processor's cache."""
@@ -44,7 +43,3 @@ def train(
                     assert w.grad is not None
                     w.sub_(w.grad, alpha=lr)
                     w.grad = None
-
-
-def has_batch_norm(network: Classifier) -> bool:
-    return any(isinstance(m, _BatchNorm) for m in network.modules())

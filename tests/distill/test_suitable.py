@@ -33,7 +33,7 @@ class Choosy(MeanMatcher):
 
 def chosen(matcher: MeanMatcher, n: int, sizes: tuple[int, ...] = (30, 20, 25)):
     data = data_of(sizes)
-    task = Preparation(data, SignalSpace(data, Plain(None, target_of(data)), CPU), LinearNetwork(), {}, 0)
+    task = Preparation(data, SignalSpace(data, Plain(None, target_of(data)), CPU), LinearNetwork(), {})
     index = initial.draw(data, BUDGET, 1, n)
     return data, index, suitable.suitable(matcher, task, {"p": 1}, index, BUDGET, 1)  # pyright: ignore[reportArgumentType]
 

@@ -36,7 +36,7 @@ def pooled(pool: int = 3) -> DistributionMatching:
 
 def preparation(ground: Ground, network: object, on_disk: bool = False) -> Preparation:
     space = ground.matching(DistributionMatching(DmConfig.model_validate({}))).space
-    return Preparation(ground.data, space, network, {"ground": str(ground)}, 6, on_disk=on_disk)  # type: ignore[arg-type]
+    return Preparation(ground.data, space, network, {"ground": str(ground)}, on_disk=on_disk)  # type: ignore[arg-type]
 
 
 def slow_loss(ground: Ground, items: Tensor, entry: dict[str, Tensor]) -> Tensor:

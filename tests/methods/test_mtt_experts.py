@@ -36,7 +36,7 @@ def preparation(shape: tuple[int, ...] = (2, 16), of: str = "a", on_disk: bool =
     ground = Ground(shape, "signal")
     space = ground.selection().space
     plugin = registry.build("network", "auto", {"width": 8, **network})
-    return Preparation(ground.data, space, plugin, {"of": of, "shape": list(shape)}, 6, on_disk=on_disk)
+    return Preparation(ground.data, space, plugin, {"of": of, "shape": list(shape)}, on_disk=on_disk)
 
 
 def slow_expert(task: Preparation, c: MttConfig, expert: int) -> list[Tensor]:

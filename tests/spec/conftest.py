@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 import spec_fakes
@@ -14,6 +16,24 @@ from ddbench.planning.load import check
 from ddbench.spec.yaml import parse
 
 HEAD = "ddbench: 1\nname: t\n"
+
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+@pytest.fixture
+def built_ins(monkeypatch):
+    """The built-ins as this checkout registers them, whatever is installed."""
+    groups = tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]
+    found = {
+        kind: {name: [EntryPoint(name, value, group)] for name, value in groups[group].items()}
+        for kind in registry.KINDS
+        for group in [f"ddbench.{kind}s"]
+    }
+    monkeypatch.setattr(registry, "_found", found.__getitem__)
+    registry._load.cache_clear()
+    yield
+    registry._load.cache_clear()
 
 
 @pytest.fixture

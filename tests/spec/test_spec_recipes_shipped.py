@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +17,13 @@ from ddbench.spec.cell import Cell
 from ddbench.spec.find import list_recipes
 from ddbench.spec.yaml import parse, read
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 FIVE = ["mnist", "fashion_mnist", "svhn", "cifar10", "cifar100"]
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 PAPERS, SMALL = "{auto: {width: 128}}", "{auto: {width: 32}}"
 TRIALS = Path(__file__).parents[2] / "leaderboard" / "trials" / "fashion_mnist_reduced"
 
 
-@pytest.fixture(autouse=True)
-def built_ins(monkeypatch):
-    """The built-ins as this checkout registers them, whatever is installed."""
-    groups = tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]
-    found = {
-        kind: {name: [EntryPoint(name, value, group)] for name, value in groups[group].items()}
-        for kind in registry.KINDS
-        for group in [f"ddbench.{kind}s"]
-    }
-    monkeypatch.setattr(registry, "_found", found.__getitem__)
-    registry._load.cache_clear()
-    yield
-    registry._load.cache_clear()
+pytestmark = pytest.mark.usefixtures("built_ins")
 
 
 def cell_of(

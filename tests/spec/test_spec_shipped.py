@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.metadata import EntryPoint
-from pathlib import Path
-
 import pytest
 
-from ddbench import registry
 from ddbench.planning.expand import expand
 from ddbench.planning.load import load_suite
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.planning.plan import plan
 from ddbench.spec.find import list_suites
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-
-
-@pytest.fixture(autouse=True)
-def built_ins(monkeypatch):
-    """The built-ins as this checkout registers them, whatever is installed."""
-    groups = tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]
-    found = {
-        kind: {name: [EntryPoint(name, value, group)] for name, value in groups[group].items()}
-        for kind in registry.KINDS
-        for group in [f"ddbench.{kind}s"]
-    }
-    monkeypatch.setattr(registry, "_found", found.__getitem__)
-    registry._load.cache_clear()
-    yield
-    registry._load.cache_clear()
+pytestmark = pytest.mark.usefixtures("built_ins")
 
 
 @pytest.mark.parametrize("name", list(list_suites()))
