@@ -24,6 +24,8 @@ from typing import Any
 from case import Case, Comparison, subjects
 
 from ddbench.engines.local import ALLOCATOR
+from ddbench.errors import DdbenchError
+from ddbench.run.worker import pick_device
 
 HERE = Path(__file__).resolve().parent
 RECIPE_ITERATIONS = 20_000
@@ -135,6 +137,10 @@ def main(arguments: Sequence[str] | None = None, table: dict[str, list[Compariso
     parser.add_argument("--repeats", type=int, help="units of work a process; default: each comparison's own")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(arguments)
+    try:
+        pick_device(asked.device)
+    except DdbenchError as error:
+        parser.error(str(error))
     table = table or subjects(asked.device, asked.precision)
     rows = []
     facts = machine(asked.threads)

@@ -184,3 +184,9 @@ def test_only_ddbenchs_side_has_its_workers_allocator(monkeypatch: pytest.Monkey
     monkeypatch.setenv("MALLOC_TOP_PAD_", "1")
     assert not ALLOCATOR.keys() & speed.environment("plain", 1).keys()
     assert ALLOCATOR.items() <= speed.environment("ddbench", 1).items()
+
+
+def test_a_device_that_is_not_there_is_refused_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        speed.main(["dm", "--device", "cuda:99"])
+    assert "'cuda:99' is not usable here" in capsys.readouterr().err
