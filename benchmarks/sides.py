@@ -28,7 +28,7 @@ from ddbench.evaluate.scoring import correct
 from ddbench.evaluate.streams import StudentStreams
 from ddbench.evaluate.students import Lesson, train_students
 from ddbench.evaluate.trainingset import TensorSet
-from ddbench.interfaces.codec import Codec, Target
+from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.dataset import DatasetCard, Split
 from ddbench.interfaces.network import Network, fresh
 from ddbench.interfaces.signal import SignalSpec
@@ -80,7 +80,7 @@ class Ground:
     def task(self) -> Matching:
         data, device, y = self.data(), self.device, torch.arange(CLASSES).repeat_interleave(self.case.n)
         codec = identity(data)
-        codes = {codec.leaves()[0].name: self.items()}
+        codes: Codes = {codec.leaves()[0].name: self.items()}
         extra = ()
         if self.case.subject == "mtt":
             matcher = TrajectoryMatching(self.mtt())
@@ -129,13 +129,13 @@ def plain_matching(case: Case) -> Work:
     labels = torch.arange(CLASSES, device=ground.device).repeat_interleave(case.n)
     of_class = [data.signals(m).to(ground.device) for m in data.members]
     alpha = torch.tensor(0.001, device=ground.device, requires_grad=True)
-    way = tuple(w.to(ground.device) for w in ground.way(sum(p.numel() for p in ground.plain_net().parameters())))
+    start, target = (w.to(ground.device) for w in ground.way(sum(p.numel() for p in ground.plain_net().parameters())))
     steps = iter(range(10**9))
 
     def work() -> tuple[Tensor, Tensor]:
         net, seed = ground.plain_net(), next(steps)
         if case.subject == "mtt":
-            loss = plain.mtt_loss(net, *way, items, labels, alpha, case.steps, case.strategy, seed)
+            loss = plain.mtt_loss(net, start, target, items, labels, alpha, case.steps, case.strategy, seed)
         else:
             draws = [torch.randperm(len(x))[: case.real_batch] for x in of_class]
             real = [x[i.to(x.device)] for x, i in zip(of_class, draws)]
@@ -153,7 +153,7 @@ def ddbench_experts(case: Case) -> Work:
     ground = Ground(case)
     data = ground.data()
     space = SignalSpace(data, identity(data), ground.device)
-    task = Preparation(data, space, ground.network, {"benchmark": case.seed}, case.n * CLASSES, on_disk=False)
+    task = Preparation(data, space, ground.network, {"benchmark": case.seed}, on_disk=False)
     return lambda: expert_weights(task, ground.mtt())
 
 
@@ -193,8 +193,10 @@ def plain_students(case: Case) -> Work:
 
     def work() -> list[float]:
         nets = [ground.plain_net() for _ in range(case.nets)]
-        how = (case.steps, 256, 0.01, case.strategy)
-        return [plain_training.train(net, x, y, *how, i, 0.9, 5e-4) for i, net in enumerate(nets)]
+        return [
+            plain_training.train(net, x, y, case.steps, 256, 0.01, case.strategy, i, 0.9, 5e-4)
+            for i, net in enumerate(nets)
+        ]
 
     return work
 
