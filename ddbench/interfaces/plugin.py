@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -32,6 +33,25 @@ class Plugin(ABC):
     version: ClassVar[str]
     source: ClassVar[str]
     Config: ClassVar[type[PluginConfig]] = PluginConfig
+
+    @classmethod
+    def version_with(cls, config: Any) -> str:
+        """The version with these arguments; it is what stands in a cell's key.
+
+        Default: `version`. A plug-in whose results rest on files beside its code (weights) adds their digest, and gives
+        its instances the same `version`. Raises: DataError where the files are missing, saying how to get them.
+        """
+        return cls.version
+
+    @classmethod
+    def fetch(cls, config: Any, download: bool, tell: Callable[[float], None]) -> str:
+        """Makes the files ready that the plug-in needs with these arguments; says in a few words what it did.
+
+        Called by `ddbench prepare` before anything is planned. Nothing comes from the network unless `download`; `tell`
+        gets the share that is done. Default: nothing to do, ''. Raises: DataError naming what is missing, where it was
+        looked for, and how to get it.
+        """
+        return ""
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         self.config: Any = config if config is not None else self.Config()

@@ -38,7 +38,10 @@ def full_args(kind: Kind, choice: Choice) -> Choice:
 
 
 def version(kind: Kind, choice: Choice) -> str:
-    return registry.load(kind, choice.name).version
+    """What stands in a cell's key for the plug-in with these arguments. Raises: DataError where its files are missing."""
+    config = registry.configure(kind, choice.name, choice.args)
+    plugin = registry.load(kind, choice.name)
+    return asked(f"The {kind} {choice.name!r}", lambda: plugin.version_with(config))
 
 
 def card_of(choice: Choice) -> DatasetCard:
