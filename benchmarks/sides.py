@@ -179,7 +179,7 @@ def plain_experts(case: Case) -> Work:
 def ddbench_students(case: Case) -> Work:
     ground = Ground(case)
     train = TensorSet(*ground.images(case.n, 3)).to(ground.device)
-    training = Training(epochs=case.steps, schedule="constant")
+    training = Training.model_validate({"epochs": case.steps, "schedule": "constant"})
     lesson = Lesson(
         train, training, equal_epochs(training, len(train)), StudentStreams("random", "1", case.seed, "auto"),
         case.strategy,

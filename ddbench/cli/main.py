@@ -29,6 +29,7 @@ COMMANDS = {
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
     "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),
     "info": Entry("ddbench.cli.info:info", "Describe one plug-in and its arguments, or the rules of a recipe."),
+    "codec": Entry("ddbench.cli.codec:codec", "Train a codec, or measure what codecs alone lose and cost."),
     "doctor": Entry("ddbench.cli.doctor:doctor", "Check this machine: packages, devices, plug-ins, data."),
 }
 

@@ -38,7 +38,7 @@ def full_args(kind: Kind, choice: Choice) -> Choice:
 
 
 def version(kind: Kind, choice: Choice) -> str:
-    """What stands in a cell's key for the plug-in with these arguments. Raises: DataError where its files are missing."""
+    """What a cell's key has of the plug-in with these arguments. Raises: DataError where its files are missing."""
     config = registry.configure(kind, choice.name, choice.args)
     plugin = registry.load(kind, choice.name)
     return asked(f"The {kind} {choice.name!r}", lambda: plugin.version_with(config))

@@ -1,0 +1,19 @@
+"""`ddbench codec`: what is done with a codec alone. Imports nothing heavy, so that help is instant."""
+
+from __future__ import annotations
+
+import click
+
+from ddbench.cli.lazy import Entry, LazyGroup
+
+COMMANDS = {
+    "train": Entry("ddbench.cli.codec_train:train", "Fit a codec's weights on datasets, for use on others."),
+    "report": Entry(
+        "ddbench.cli.codec_report:report", "Measure what codecs alone lose on a dataset, and what they cost."
+    ),
+}
+
+
+@click.group(cls=LazyGroup, entries=COMMANDS)
+def codec() -> None:
+    """Train a codec, or report on codecs."""
