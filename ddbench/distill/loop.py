@@ -1,4 +1,4 @@
-"""The distillation loop: matching loss, gradient, one SGD step on the codes; checkpoints that resume bit for bit."""
+"""The distillation loop: matching loss, gradient, one step on the codes; checkpoints that resume bit for bit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ddbench.distill.descent import descend
 from ddbench.distill.task import Matching
 from ddbench.errors import Divergence
 from ddbench.interfaces.method import Matcher, MatcherConfig
@@ -74,7 +75,7 @@ def _update(task: Matching, config: MatcherConfig, momentum: dict[str, Tensor], 
         if p.grad is not None and not bool(p.grad.isfinite().all()):
             raise Divergence(f"The gradient of {name!r} stopped being finite {where}.")
     before = {n: p.detach().clone() for n, p in task.params.items()}
-    _descend(task, config, momentum)
+    descend(task, config, momentum)
     if lost := [n for n, p in task.params.items() if not bool(p.detach().isfinite().all())]:
         _put_back(task, before)
         raise Divergence(f"The values of {lost[0]!r} stopped being finite {where}.")
@@ -85,22 +86,6 @@ def _follow(average: dict[str, Tensor], task: Matching, decay: float) -> None:
     """a ← d·a + (1 − d)·p. Source: arXiv 2211.11004 (FTD)."""
     for name, a in average.items():
         a.mul_(decay).add_(task.params[name], alpha=1 - decay)
-
-
-@torch.no_grad()
-def _descend(task: Matching, config: MatcherConfig, momentum: dict[str, Tensor]) -> None:
-    """v ← β·v + g (at first v = g), p ← p − lr·v: torch.optim.SGD to the bit.
-
-    Written out because torch.optim imports torch's compiler when first used: seconds in every process.
-    """
-    for name, p in task.params.items():
-        if p.grad is None:
-            continue
-        v = p.grad
-        if beta := task.momentum.get(name, config.momentum):
-            v = momentum[name].mul_(beta).add_(v) if name in momentum else v.clone()
-            momentum[name] = v
-        p.add_(v, alpha=-config.lr * task.lr_scale[name])
 
 
 def _put_back(task: Matching, params: dict[str, Tensor]) -> None:

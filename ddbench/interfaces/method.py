@@ -192,11 +192,14 @@ class PrepareTask(Protocol):
 
 
 class MatcherConfig(PluginConfig):
-    """Arguments that every matcher has: the loop's SGD on the codes."""
+    """Arguments that every matcher has: the loop's descent on the codes."""
 
     iterations: int = Field(ge=0, description="Updates of the codes.")
     lr: float = Field(gt=0, description="Learning rate of the codes, times each leaf's own lr_scale.")
     momentum: float = Field(0.5, ge=0, lt=1, description="Momentum of the SGD on the codes.")
+    optimiser: Annotated[Literal["sgd", "adam"], ADDED] = Field(
+        "sgd", description="sgd: with `momentum`, as published for DC, DM and MTT; adam: β = (0.9, 0.999), no momentum."
+    )
     ema: Annotated[float, ADDED] = Field(
         0.0,
         ge=0,

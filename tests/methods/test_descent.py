@@ -1,4 +1,4 @@
-"""The loop's SGD with momentum against the rule value by value, with a learning rate for each leaf."""
+"""The loop's SGD and Adam against the rules value by value, with a learning rate for each leaf."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class FakeTask:
             n: torch.randn(size, generator=draw, dtype=torch.float64).requires_grad_() for n, size in sizes.items()
         }
         self.lr_scale = {"a": 1.0, "b": 0.3, "idle": 1.0}
+        self.extra_names = frozenset({"a"})
         self.momentum: dict[str, float] = {}
         self.step = 0
 
@@ -47,7 +48,7 @@ def loss_of(task: FakeTask) -> Tensor:
 @pytest.mark.parametrize("own", [{}, {"b": 0.7}, {"b": 0.0}], ids=str)
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
 def test_updates_follow_the_rule(momentum: float, own: dict[str, float]) -> None:
-    config = SimpleNamespace(iterations=7, lr=0.013, momentum=momentum, ema=0.0)
+    config = SimpleNamespace(iterations=7, lr=0.013, momentum=momentum, ema=0.0, optimiser="sgd")
     matcher = SimpleNamespace(
         config=config, loss=lambda task, state: loss_of(task), after_update=lambda *_: None, accepts=lambda loss: True
     )
@@ -72,3 +73,21 @@ def test_updates_follow_the_rule(momentum: float, own: dict[str, float]) -> None
     assert set(progress.momentum) == {name for name in ("a", "b") if own.get(name, momentum)}
     for name, v in progress.momentum.items():
         assert v.flatten().tolist() == pytest.approx(speed[name], rel=1e-12)
+
+
+def test_adam_is_torchs_with_the_root_of_a_codec_leafs_scale() -> None:
+    config = SimpleNamespace(iterations=9, lr=0.013, momentum=0.5, ema=0.0, optimiser="adam")
+    matcher = SimpleNamespace(
+        config=config, loss=lambda task, state: loss_of(task), after_update=lambda *_: None, accepts=lambda loss: True
+    )
+    task, expected, progress = FakeTask(), FakeTask(), Progress()
+    learn(task, matcher, progress, lambda _: None)  # pyright: ignore[reportArgumentType]
+    rates = {"a": 0.013, "b": 0.013 * 0.3**0.5}
+    optimiser = torch.optim.Adam([{"params": [expected.params[n]], "lr": lr} for n, lr in rates.items()])
+    for step in range(config.iterations):
+        expected.begin(step)
+        expected.backward(loss_of(expected))
+        optimiser.step()
+    for name, p in expected.params.items():
+        assert_near(task.params[name], p, rtol=1e-10, atol=1e-12)
+    assert "idle" not in progress.momentum
