@@ -17,11 +17,13 @@ HEADER = ("budget", "codec", "method", "items a class", "bytes", "cap", "share",
 
 @click.command(epilog="\b\nExample:\n  ddbench plan quickstart")
 @click.argument("suite")
-def plan(suite: str) -> None:
+@click.option("--device", default="auto", show_default=True, help="Whose speed hours are estimated for: cpu, cuda, …")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of one cell.")
+def plan(suite: str, device: str, threads: int) -> None:
     """Show the cells of SUITE (a path or the name of a shipped suite): items a class, bytes, seeds.
 
-    Says from which recipes learned rows have their arguments, and which mandatory rows the suite lacks. Computes
-    nothing.
+    Says from which recipes learned rows have their arguments, which mandatory rows the suite lacks, and roughly how
+    long one device will take, by a moment's measurement. Computes nothing else.
     """
     from ddbench.planning.expand import expand
     from ddbench.planning.load import load_suite
@@ -44,6 +46,7 @@ def plan(suite: str) -> None:
     click.echo(
         f"\nIn all {len(cells)} cells, {sum(p.students for p in found)} students, {_disk(found)} on disk at most."
     )
+    click.echo(_hours(found, device, threads))
     for line in _recipes(cells):
         click.echo(line)
     if kept := kept_bytes(found):
@@ -53,6 +56,33 @@ def plan(suite: str) -> None:
         )
     for sentence in missing_mandatory(cells):
         click.echo(f"Mandatory row absent: {sentence}")
+
+
+def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
+    import torch
+
+    from ddbench.planning.hours import flop_rate
+    from ddbench.planning.plan import work_s
+    from ddbench.run.worker import pick_device
+
+    chosen = pick_device(device)
+    torch.set_num_threads(threads)
+    rate = flop_rate(str(chosen))
+    silent = sorted({str(p.cell.method) for p in planned if p.work.updates is None})
+    left_out = f" Without the updates of {', '.join(silent)}, which do not say." if silent else ""
+    on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
+    return (
+        f"Cells one after the other take {duration(work_s(planned, rate))}, within a factor of about two, on this "
+        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen); codecs are not counted.{left_out}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """In the largest of hours, minutes and seconds of which there are two."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.{1 if seconds < 20 * size else 0}f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _disk(planned: Sequence[PlannedCell]) -> str:

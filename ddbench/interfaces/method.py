@@ -252,6 +252,17 @@ class Matcher(Method):
         """
         return ()
 
+    def passes(self, room: Room) -> float | None:
+        """How many forward passes of one match-space value all updates take, roughly; plans make hours of it.
+
+        A backward pass counts as two, one through a gradient as four. Default: not known.
+        """
+        return None
+
+    def prepare_passes(self, room: Room) -> float:
+        """The same of `prepare`. Default: none."""
+        return 0.0
+
     @property
     def prepares(self) -> bool:
         """Whether `prepare` does anything under these arguments."""

@@ -12,6 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ddbench.interfaces.plugin import Plugin
 
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
 
 class Classifier(nn.Module, ABC):
     """A module that gives logits and, before its last linear layer, features."""
@@ -65,12 +67,26 @@ class Measures:
     """Numbers of one embedding."""
     batch_norm: bool
     """Whether an embedding depends on the batch that it is in."""
+    flop: int = 0
+    """Operations of one value's forward pass: multiplications and additions of convolutions and linear layers."""
 
 
 def measures(network: Network, shape: tuple[int, ...], n_classes: int) -> Measures:
     """What is known of a network without memory for its weights. Raises: SpecError where it does not take the shape."""
     model = weightless(network, shape, n_classes).eval()
+    flop = 0
+
+    def note(layer: nn.Module, _: object, y: Tensor) -> None:
+        nonlocal flop
+        assert isinstance(layer, LAYERS)
+        flop += 2 * y.numel() * layer.weight[0].numel()
+
+    noted = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, LAYERS)]
+    x = torch.empty(1, *shape, device="meta")
     with torch.no_grad():
-        embedded = model.embed(torch.empty(1, *shape, device="meta"))
+        model(x)
+        for hook in noted:
+            hook.remove()
+        embedded = model.embed(x)
     weights = sum(p.numel() for p in model.parameters())
-    return Measures(weights, embedded.numel(), has_batch_norm(model))
+    return Measures(weights, embedded.numel(), has_batch_norm(model), flop)

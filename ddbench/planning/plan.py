@@ -9,12 +9,13 @@ from math import prod
 from ddbench.budget import FLOAT32_BYTES, reference_slots
 from ddbench.cost import cost_of
 from ddbench.planning.facts import Parts, card_of, parts_of
+from ddbench.planning.hours import Work, seconds, work_of
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.planning.room import items_of
 from ddbench.planning.shared import entries
 from ddbench.spec.cell import Cell
 
-__all__ = ["PlannedCell", "kept_bytes", "missing_mandatory", "plan"]
+__all__ = ["PlannedCell", "kept_bytes", "missing_mandatory", "plan", "work_s"]
 
 FOLDER_BYTES = 64 * 1024
 """A cell's log, JSON card, and result without the students' bits, generously."""
@@ -35,6 +36,8 @@ class PlannedCell:
     """Of all networks, columns, spaces and kinds of labels."""
     disk_bytes: int
     """Most that the cell's folder takes, an estimate."""
+    work: Work
+    """Operations of its networks, from which hours are estimated."""
     kept: dict[str, int] = field(default_factory=dict)
     """Bytes that the cell's method keeps in the cache (experts), by entry; cells share entries of the same name."""
 
@@ -49,17 +52,24 @@ def kept_bytes(planned: Iterable[PlannedCell]) -> int:
     return sum({name: size for p in planned for name, size in p.kept.items()}.values())
 
 
+def work_s(planned: Iterable[PlannedCell], flop_s: float) -> float:
+    """Seconds of the cells one after the other at so many operations a second; see `hours.seconds`."""
+    return seconds(((p.work, frozenset(p.kept)) for p in planned), flop_s)
+
+
 def _planned(cell: Cell) -> PlannedCell:
     if cell.budget is None:
         students = _students(cell, has_labels=False)
-        return PlannedCell(cell, None, None, None, None, students, FOLDER_BYTES + _bits_bytes(cell, students))
+        disk, work = FOLDER_BYTES + _bits_bytes(cell, students), work_of(cell, None, None, None)
+        return PlannedCell(cell, None, None, None, None, students, disk, work)
     parts = parts_of(cell)
     n0 = reference_slots(parts.card.signal.shape, parts.card.n_classes, parts.cap_bytes)
     n, used = _room(cell, parts)
     students = _students(cell, getattr(parts.method, "label_leaf", None) is not None)
     stored_bytes = parts.cap_bytes if used is None else used
     disk = FOLDER_BYTES + _bits_bytes(cell, students) + stored_bytes + _checkpoint_bytes(parts, n)
-    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, entries(cell, parts))
+    work = work_of(cell, parts, n, n0)
+    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, work, entries(cell, parts))
 
 
 def _students(cell: Cell, has_labels: bool) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Start
 from ddbench.interfaces.network import has_batch_norm
+from ddbench.interfaces.room import Room
 from ddbench_methods.class_gradients import Batched
 from ddbench_methods.gradient_distance import Distance
 from ddbench_methods.gradient_matching import matching_loss
@@ -76,6 +77,13 @@ class Dc(Matcher):
         outer, inner = LOOPS[max(row for row in LOOPS if row <= n)]
         config = self.config
         return config.outer or outer, inner if config.inner is None else config.inner
+
+    def passes(self, room: Room) -> float:
+        """Gradients of real values, gradients through those of the items, and the epochs of the network in between."""
+        outer, inner = self.loops(room.values)
+        real = room.n_classes * min(self.config.real_batch, room.smallest_class)
+        trained = 3 * room.all_values * inner * (outer - 1) / outer
+        return self.config.iterations * (3 * real + 7 * room.all_values + trained)
 
     def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
         real, synthetic = task.real(self.config.real_batch), task.synthetic()

@@ -67,6 +67,14 @@ class DistributionMatching(Matcher):
     def prepare(self, task: PrepareTask) -> Tensors:
         return pool_entries(task, self.config.pool) if self.config.pool else {}
 
+    def passes(self, room: Room) -> float:
+        """Real values forwards (those of a pool beforehand), items also back."""
+        real = 0 if self.config.pool else room.n_classes * min(self.config.real_batch, room.smallest_class)
+        return self.config.iterations * (real + 3 * room.all_values)
+
+    def prepare_passes(self, room: Room) -> float:
+        return (self.config.pool or 0) * room.train_size
+
     def notes(self) -> tuple[str, ...]:
         pool = self.config.pool
         if pool is None:

@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask
+from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench_methods.frepo_pool import Pool
 from ddbench_methods.frepo_regression import items_loss
@@ -71,6 +72,12 @@ class Frepo(Matcher):
     @property
     def label_leaf(self) -> str | None:
         return LABELS if self.config.soft_labels else None
+
+    def passes(self, room: Room) -> float:
+        """Real values forwards, items twice forwards and once back, and the network's training on a batch of them."""
+        config, real = self.config, room.n_classes * min(self.config.real_batch, room.smallest_class)
+        trained = 3 * config.steps_an_update * min(config.net_batch, room.all_values)
+        return config.iterations * (real + 4 * room.all_values + trained)
 
     def labels(self, task: MatchTask, values: int) -> Float[Tensor, "m k"]:
         """What each value is told to be, as probabilities; those of one item share its label."""

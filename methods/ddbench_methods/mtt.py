@@ -64,6 +64,14 @@ class TrajectoryMatching(Matcher):
     def entries(self, room: Room) -> list[tuple[dict[str, Any], int]]:
         return expert_entries(self.config, room.network.weights)
 
+    def passes(self, room: Room) -> float:
+        """N student steps an update, each gone through twice and differentiated twice."""
+        batch = min(self.config.batch_syn or room.all_values, room.all_values)
+        return 10 * self.config.iterations * self.config.syn_steps * batch
+
+    def prepare_passes(self, room: Room) -> float:
+        return 3 * self.config.experts * self.config.expert_epochs_total * room.train_size
+
     def prepare(self, task: PrepareTask) -> Tensors:
         if not self.config.soft_labels and self.config.first_items == "random":
             return {"experts": expert_weights(task, self.config)}

@@ -1,0 +1,104 @@
+"""How long cells will take, roughly: operations of their networks, over what this machine is seen to do in a moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ddbench.planning.facts import Parts, card_of
+from ddbench.planning.room import code_shape, measured, room_of, training_items
+from ddbench.spec.cell import Cell, Choice, Space
+
+BOTH_WAYS = 3
+"""A value's forward and backward pass, in forward passes."""
+PROBE_S = 0.3
+SHARE = 0.4
+"""What of a lone convolution's speed whole networks reach, with norm, pooling and augmentation; seen on one core."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations of a cell, in FLOP: its method's preparation (which cells may share) and updates, its students."""
+
+    prepare: float
+    updates: float | None
+    """None where the method does not say."""
+    students: float
+
+
+def work_of(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> Work:
+    """`items` a class the set holds (None: they vary), `reference` the float32 identity codec would hold.
+
+    Codecs are not in it: a deep decoder in the loop adds its own.
+    """
+    from ddbench.interfaces.method import Matcher
+
+    prepare, updates = 0.0, 0.0
+    if parts is not None and isinstance(parts.method, Matcher):
+        room = room_of(cell, parts)
+        passes, flop = parts.method.passes(room), room.network.flop
+        prepare = parts.method.prepare_passes(room) * flop
+        updates = None if passes is None else passes * flop
+    return Work(prepare, updates, _students(cell, parts, items, reference))
+
+
+def seconds(found: Iterable[tuple[Work, frozenset[str]]], flop_s: float) -> float:
+    """Of cells one after the other, each with the names of what it prepares, which is made once for all that share it.
+
+    Right within a factor of about two where methods say what they do.
+    """
+    total, made = 0.0, set()
+    for work, kept in found:
+        total += (work.updates or 0.0) + work.students
+        if kept not in made:
+            total += work.prepare
+            made.add(kept)
+    return total / (SHARE * flop_s)
+
+
+def flop_rate(device: str) -> float:
+    """FLOP a second of a convolution of 64 channels on the device, as many threads as this process has."""
+    import torch
+
+    conv = torch.nn.Conv2d(64, 64, 3, padding=1, device=device)
+    x = torch.randn(32 if device == "cpu" else 1024, 64, 16, 16, device=device)
+    flop, best, begun = 2 * x.numel() * conv.weight[0].numel(), float("inf"), time.perf_counter()
+    with torch.no_grad():
+        while time.perf_counter() - begun < PROBE_S:
+            start = time.perf_counter()
+            conv(x)
+            if device != "cpu":
+                torch.cuda.synchronize(device)
+            best = min(best, time.perf_counter() - start)
+    return flop / best
+
+
+def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> float:
+    from ddbench.evaluate.schedule import equal_epochs, schedule_for
+
+    protocol, card = cell.protocol, card_of(cell.dataset)
+    tested = card.test_size if protocol.evaluate_on == "test" else card.train_size - training_items(cell, card)[1]
+    if parts is None:
+        full = equal_epochs(protocol.full or protocol, training_items(cell, card)[1])
+        samples = BOTH_WAYS * full.samples(full.steps) + tested
+        return protocol.students * samples * sum(_flop(n, card.signal.shape, card.n_classes) for n in protocol.networks)
+    kinds, total = len(protocol.labels_for(getattr(parts.method, "label_leaf", None) is not None)), 0.0
+    for space in protocol.student_spaces:
+        size = (items or reference or 1) * card.n_classes * _values(space, parts)
+        samples = sum(
+            BOTH_WAYS * s.samples(s.steps) + tested
+            for s in (schedule_for(c, protocol, size, (reference or 1) * card.n_classes) for c in protocol.columns)
+        )
+        shape = card.signal.shape if space == "signal" else code_shape(parts)
+        total += samples * sum(_flop(n, shape or card.signal.shape, card.n_classes) for n in protocol.networks)
+    return protocol.students * kinds * total
+
+
+def _values(space: Space, parts: Parts) -> int:
+    return parts.codec.signals_per_item if space == "signal" else 1
+
+
+def _flop(network: Choice, shape: tuple[int, ...], n_classes: int) -> float:
+    found = measured(network, shape, n_classes).measures
+    return 0.0 if found is None else found.flop

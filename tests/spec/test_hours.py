@@ -1,0 +1,54 @@
+"""Hours of a plan: operations against a count by hand, what is shared counted once, what is not known said."""
+
+from __future__ import annotations
+
+from math import prod
+
+import pytest
+from small_cells import small_cell
+
+from ddbench import registry
+from ddbench.interfaces.network import measures
+from ddbench.planning.hours import SHARE, Work, flop_rate, seconds
+from ddbench.planning.plan import plan, work_s
+
+
+def test_a_networks_operations_are_those_counted_by_hand() -> None:
+    found = measures(registry.build("network", "convnet", {"width": 8}), (3, 32, 32), 10)
+    sides, channels = (32, 16, 8), (3, 8, 8)
+    convolutions = sum(2 * 8 * c * 9 * side**2 for c, side in zip(channels, sides))
+    assert found.flop == convolutions + 2 * 8 * prod((4, 4)) * 10
+    assert measures(registry.build("network", "mlp", {}), (30,), 10).flop == 2 * (30 * 128 + 128 * 128 + 128 * 10)
+
+
+def test_updates_follow_the_method_and_students_the_schedule() -> None:
+    few, many, chosen = plan(
+        [small_cell(method="dm", iterations=10), small_cell(method="dm", iterations=20), small_cell(method="random")]
+    )
+    assert few.work.updates is not None
+    assert many.work.updates == pytest.approx(2 * few.work.updates)
+    assert few.work.students == many.work.students == chosen.work.students
+    flop = measures(registry.build("network", "auto", {"width": 8}), (1, 8, 8), 10).flop
+    real, items = 10 * 16, 10 * 2
+    assert few.work.updates == 10 * (real + 3 * items) * flop
+    assert chosen.work.updates == 0
+    longer = plan([small_cell(method="random", epochs=50)])[0]
+    tested = 2 * 2 * flop * 359  # two students, two columns, the test set of the digits
+    assert longer.work.students - tested == pytest.approx(10 * (chosen.work.students - tested), rel=0.01)
+
+
+def test_experts_that_cells_share_count_once() -> None:
+    args = {"iterations": 1, "syn_steps": 1, "experts": 2, "expert_epochs_total": 3, "max_start": 1}
+    cells = [small_cell(method="mtt", seed=seed, **args) for seed in (0, 1)]
+    one, both = work_s(plan(cells[:1]), 1e9), work_s(plan(cells), 1e9)
+    made = plan(cells)[0].work.prepare / (SHARE * 1e9)
+    assert made > 0
+    assert both == pytest.approx(2 * one - made)
+
+
+def test_a_method_that_does_not_say_adds_nothing() -> None:
+    assert seconds([(Work(0, None, SHARE * 1e9), frozenset())], 1e9) == pytest.approx(1)
+
+
+def test_a_machine_is_measured() -> None:
+    assert 1e7 < flop_rate("cpu") < 1e14
