@@ -9,6 +9,7 @@ from ddbench_codecs.downsample import Downsample
 from ddbench_codecs.identity import Identity
 from ddbench_codecs.jpeg import Jpeg
 from ddbench_codecs.pca import Pca
+from ddbench_codecs.tiles import Tiles
 from ddbench_codecs.webp import Webp
 from ddbench_codecs.zca import Zca
 
@@ -25,6 +26,15 @@ class TestDownsampleBy2(CodecContract):
 
 class TestDownsampleBy3(CodecContract):
     codec = Downsample
+    args: ClassVar[dict[str, Any]] = {"factor": 3}
+
+
+class TestTiles(CodecContract):
+    codec = Tiles
+
+
+class TestTilesBy3(CodecContract):
+    codec = Tiles
     args: ClassVar[dict[str, Any]] = {"factor": 3}
 
 
