@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from ddbench.interfaces.dataset import Source
 
 BATCH = 1024
 MOST_EXACT = 4096
 """Widest signals whose covariance is held (d² float64, 128 MiB at 4096); wider ones are fitted incrementally."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A source whose signals are seen through a map."""
+
+    source: Source
+    seen: Callable[[Tensor], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for x, y in self.source.batches(size):
+            yield self.seen(x), y
 
 
 def rows(train: Source, at_least: int) -> Iterator[np.ndarray]:

@@ -46,3 +46,13 @@ def resize_matrix(n_in: int, n_out: int) -> np.ndarray:
     distance = np.abs(np.arange(n_in) + 0.5 - centres[:, None])
     weight = np.maximum(0.0, 1 - distance / width)
     return weight / weight.sum(1, keepdims=True)
+
+
+@cache
+def smooth_basis(n: int, n_small: int) -> np.ndarray:
+    """Orthonormal columns `[n, n_small]` that span what the linear resize of n_small samples to n can give.
+
+    U(UᵀU)^-½ for the resize U: of all such bases the nearest to U, and its coordinates stay local.
+    """
+    left, _, right = np.linalg.svd(resize_matrix(n_small, n), full_matrices=False)
+    return left @ right

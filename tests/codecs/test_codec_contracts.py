@@ -63,6 +63,18 @@ class TestPca(CodecContract):
     shapes = ((1, 28, 28), (3, 8, 9), (2, 30), (12,))
 
 
+class TestPcaAtHalfTheResolution(CodecContract):
+    codec = Pca
+    args: ClassVar[dict[str, Any]] = {"components": 6, "factor": 2}
+    shapes = ((1, 28, 28), (3, 8, 9), (2, 30), (12,))
+
+
+class TestPcaOfWhichAllIsLearned(CodecContract):
+    codec = Pca
+    args: ClassVar[dict[str, Any]] = {"components": 6, "factor": 3, "learn": "both"}
+    shapes = ((1, 28, 28), (2, 30))
+
+
 class TestZca(CodecContract):
     codec = Zca
     shapes = ((1, 12, 10), (3, 8, 9), (2, 30), (12,))

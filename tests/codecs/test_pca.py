@@ -109,3 +109,68 @@ def test_basis_and_mean_are_payload_and_not_learned() -> None:
         ("basis", (3, 12), False, False),
         ("mean", (12,), False, False),
     ]
+
+
+def interpolated(codec: Pca, values: np.ndarray) -> np.ndarray:
+    """Signals from samples at the reduced resolution, by PyTorch's bilinear interpolation."""
+    samples = torch.from_numpy(values).unflatten(1, (codec.target.signal.channels, *codec.tile))
+    up = torch.nn.functional.interpolate(samples, codec.target.signal.extent, mode="bilinear", align_corners=False)
+    return up.flatten(1).numpy()
+
+
+@pytest.mark.parametrize(("shape", "factor"), [((1, 8, 8), 2), ((2, 7, 9), 3)])
+def test_with_a_factor_it_is_the_pca_of_what_interpolation_can_give(shape: tuple[int, ...], factor: int) -> None:
+    codec = Pca(PcaConfig(components=3, factor=factor), target(*shape))
+    signals = structured(60, *shape)
+    x = codec.target.signal.normalise(signals).flatten(1).double().numpy()
+    span, _ = np.linalg.qr(interpolated(codec, np.eye(codec.d)).T)
+    mean, basis = by_svd(x @ span @ span.T, 3)
+    expected = mean + (x - mean) @ basis.T @ basis
+    shared = fitted(codec, signals)
+    y = torch.zeros(len(x), dtype=torch.int64)
+    codes = shared | codec.encode(torch.from_numpy(x).float().unflatten(1, shape), y, shared)
+    np.testing.assert_allclose(decode(codec, codes, y).flatten(1), expected, atol=2e-2)
+    z = torch.eye(3)
+    steps = decode(codec, shared | {"z": z}, y[:3]) - decode(codec, shared | {"z": 0 * z}, y[:3])
+    np.testing.assert_allclose(steps.flatten(1) @ steps.flatten(1).T, np.eye(3), atol=1e-4)
+
+
+def test_a_factor_needs_an_axis() -> None:
+    with pytest.raises(SpecError, match="Leave the factor out"):
+        Pca(PcaConfig(components=2, factor=2), target(12))
+    with pytest.raises(SpecError, match="have 9 values"):
+        Pca(PcaConfig(components=10, factor=2), target(1, 6, 5))
+
+
+def test_a_learned_basis_is_solved_for_in_encode() -> None:
+    codec = Pca(PcaConfig(components=4, learn="both"), target(1, 6, 5))
+    signals = structured(60, 1, 6, 5)
+    x, y = codec.target.signal.normalise(signals), torch.zeros(60, dtype=torch.int64)
+    shared = fitted(codec, signals)
+    shared["basis"] = torch.randn(4, 30, generator=torch.Generator().manual_seed(1))
+    found = codec.encode(x, y, shared)["z"]
+    flat = (x.flatten(1) - shared["mean"]).double().numpy()
+    slow = np.linalg.lstsq(shared["basis"].double().numpy().T, flat.T, rcond=None)[0].T
+    np.testing.assert_allclose(found, slow, rtol=1e-3, atol=1e-3)
+
+
+def test_rates_of_a_learned_basis_are_bounds_of_what_a_step_moves() -> None:
+    """Against the Jacobian of all items' signals in the basis and in the mean, built by autograd."""
+    codec = Pca(PcaConfig(components=3, learn="both"), target(1, 6, 5, cap_bytes=600))
+    scales = {leaf.name: (leaf.learned, leaf.lr_scale) for leaf in codec.leaves()}
+    m = (600 - 4 * 4 * 30) // (2 * 4 * 3) * 2
+    assert m == 10
+    assert scales == {"z": (True, 1.0), "basis": (True, 1 / (m * 30)), "mean": (True, 1 / m)}
+    signals = torch.randn(m, 1, 6, 5, generator=torch.Generator().manual_seed(0))
+    signals = codec.target.signal.denormalise(signals)
+    x, y = codec.target.signal.normalise(signals), torch.zeros(m, dtype=torch.int64)
+    shared = fitted(codec, signals)
+    codes = shared | codec.encode(x, y, shared)
+    for name in ("basis", "mean"):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda leaf, name=name: decode(codec, codes | {name: leaf}, y).flatten(), codes[name]
+        )
+        assert isinstance(jacobian, torch.Tensor)
+        norm = float(torch.linalg.matrix_norm(jacobian.flatten(1), 2)) ** 2
+        assert norm * scales[name][1] <= 1 + 1e-4
+        assert name == "basis" or norm * scales[name][1] == pytest.approx(1, rel=1e-3)
