@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from ddbench_codecs.dct import Dct
 from ddbench_codecs.downsample import Downsample
 from ddbench_codecs.identity import Identity
+from ddbench_codecs.inr import Inr
 from ddbench_codecs.jpeg import Jpeg
 from ddbench_codecs.pca import Pca
 from ddbench_codecs.tiles import Tiles
@@ -73,6 +74,12 @@ class TestPcaOfWhichAllIsLearned(CodecContract):
     codec = Pca
     args: ClassVar[dict[str, Any]] = {"components": 6, "factor": 3, "learn": "both"}
     shapes = ((1, 28, 28), (2, 30))
+
+
+class TestInr(CodecContract):
+    codec = Inr
+    args: ClassVar[dict[str, Any]] = {"fit_steps": 20}
+    shapes = ((1, 28, 28), (3, 16, 16), (2, 100), (12,))
 
 
 class TestZca(CodecContract):
