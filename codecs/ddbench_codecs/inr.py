@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 
@@ -16,6 +16,8 @@ from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
+from ddbench_codecs.adam import Adam
+from ddbench_codecs.blocks import in_blocks
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.room import needs_extent
@@ -28,9 +30,10 @@ ALIGNED_POINTS = 16
 """64 bytes of float32."""
 MOST_ACTIVATIONS = 2**25
 """Values of one hidden layer that are held while gradients pass back."""
+BANDWIDTH = 1.4
+"""n samples of the signal hold frequencies up to πn/2 in these units; a little less was best where it was tried."""
 MEASURED_SIDE = 64
 """Longest side of the grid on which the gain is measured; it grows with the number of points beyond."""
-BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
 
 
 class InrConfig(PluginConfig):
@@ -41,7 +44,12 @@ class InrConfig(PluginConfig):
     )
     hidden: int | None = Field(None, ge=1, description="Units of a hidden layer; by default as many as share lets in.")
     layers: int = Field(3, ge=1, description="Hidden layers.")
-    omega0: float = Field(20.0, gt=0, description="ω₀: first-layer frequencies are drawn from ±ω₀/√axes.")
+    omega0: float | None = Field(
+        None,
+        gt=0,
+        description="ω₀: first-layer frequencies are drawn from ±ω₀/√axes, in radians for half the signal; by default "
+        "about what as many samples as there are weights could hold.",
+    )
     fit_steps: int = Field(1000, ge=1, description="Steps of Adam by which encode fits an item's network.")
     fit_lr: float = Field(0.05, gt=0, description="First learning rate of these steps; it falls to 0 as a cosine.")
 
@@ -73,20 +81,22 @@ class Inr(Codec):
         super().__init__(config, target)
         signal, asked = target.signal, self.config
         needs_extent("inr", signal.extent, 3, signal.shape, "has coordinates along")
-        kind = (len(signal.extent), signal.channels)
+        axes = len(signal.extent)
+        kind = (axes, signal.channels)
         if asked.hidden is not None:
-            self.network = Sinusoidal(*kind, asked.hidden, asked.layers, asked.omega0)
+            found = Sinusoidal(*kind, asked.hidden, asked.layers)
         else:
             floats = asked.share * prod(signal.shape)
-            found = widest(floats, *kind, asked.layers, asked.omega0)
+            found = widest(floats, *kind, asked.layers)
             if found is None:
-                least = Sinusoidal(*kind, 1, asked.layers, asked.omega0).size
+                least = Sinusoidal(*kind, 1, asked.layers).size
                 raise SpecError(
                     f"The codec 'inr' was asked for networks of share {asked.share:g} of a signal of shape "
                     f"{signal.shape}, {floats:g} weights; one with {asked.layers} hidden layers of one unit has "
                     f"{least}. Give a larger share, fewer layers, or hidden."
                 )
-            self.network = found
+        omega0 = asked.omega0 or BANDWIDTH * (found.size / signal.channels) ** (1 / axes)
+        self.network = replace(found, omega0=omega0)
         self.points = prod(signal.extent)
         self.decode_chunk = max(1, MOST_ACTIVATIONS // (self.points * self.network.hidden))
 
@@ -111,11 +121,7 @@ class Inr(Codec):
         empty = -self.points % ALIGNED_POINTS
         values = torch.nn.functional.pad(x.detach().flatten(2), (0, empty))
         first = self.first().to(x)
-        found = []
-        for block in values.split(together):
-            filled = torch.cat([block, block.new_zeros(together - len(block), *block.shape[1:])])
-            found.append(self._fit(filled, first.expand(together, -1))[: len(block)])
-        return {"w": torch.cat(found) if found else first.expand(0, -1)}
+        return {"w": in_blocks(lambda block: self._fit(block, first.expand(together, -1)), values, together)}
 
     def decode(self, codes: Codes, y: Int[Tensor, " m"], generator: Generator) -> Decoded:
         w = dense(codes, "w")
@@ -123,23 +129,15 @@ class Inr(Codec):
         return one_signal_each(values.unflatten(2, self.target.signal.extent))
 
     def _fit(self, x: Float[Tensor, "m c p"], first: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-        """Adam on the mean squared error of each item. The last points of x, beyond the signal's, do not count.
-
-        Written out since torch.optim imports torch's compiler, seconds in every process.
-        """
+        """Adam on the mean squared error of each item. The last points of x, beyond the signal's, do not count."""
         at, steps = grid(self.target.signal.extent, x), self.config.fit_steps
         counts = (torch.arange(x.shape[2], device=x.device) < self.points).to(x) / (self.points * x.shape[1])
         at = torch.cat([at, at.new_zeros(x.shape[2] - self.points, at.shape[1])])
-        w, m, v = first.clone(), torch.zeros_like(first), torch.zeros_like(first)
-        for step in range(steps):
+        w = first.clone()
+        adam = Adam([w], self.config.fit_lr, steps)
+        for _ in range(steps):
             with torch.enable_grad():
-                leaf = w.requires_grad_()
+                leaf = w.detach().requires_grad_()
                 loss = ((self.network(leaf, at) - x).square() * counts).sum()
-                (g,) = torch.autograd.grad(loss, leaf)
-            w = w.detach()
-            m = torch.lerp(g, m, BETA1)
-            v = torch.lerp(g * g, v, BETA2)
-            rate = self.config.fit_lr * (1 + math.cos(math.pi * step / steps)) / 2
-            scale = (v / (1 - BETA2 ** (step + 1))).sqrt() + EPS
-            w = w - rate / (1 - BETA1 ** (step + 1)) * m / scale
+                adam.descend(torch.autograd.grad(loss, leaf))
         return w

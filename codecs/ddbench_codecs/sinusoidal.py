@@ -27,7 +27,7 @@ class Sinusoidal:
     channels: int
     hidden: int
     layers: int
-    omega0: float
+    omega0: float = 1.0
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -56,10 +56,10 @@ class Sinusoidal:
         return x
 
 
-def widest(floats: float, axes: int, channels: int, layers: int, omega0: float) -> Sinusoidal | None:
+def widest(floats: float, axes: int, channels: int, layers: int) -> Sinusoidal | None:
     """The widest network of at most so many weights; None where not even one of one unit a layer is that small."""
     found, hidden = None, 1
-    while (wider := Sinusoidal(axes, channels, hidden, layers, omega0)).size <= floats:
+    while (wider := Sinusoidal(axes, channels, hidden, layers)).size <= floats:
         found, hidden = wider, hidden + 1
     return found
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from codec_helpers import decode, raw, target
 from ddbench_codecs.dct import Dct, DctConfig
+from ddbench_codecs.decoder import Decoder, DecoderConfig
 from ddbench_codecs.downsample import Downsample, DownsampleConfig
 from ddbench_codecs.identity import Identity
+from ddbench_codecs.inr import Inr, InrConfig
 from ddbench_codecs.pca import Pca, PcaConfig
 from ddbench_codecs.zca import Zca, ZcaConfig
 from torch import Tensor
@@ -43,8 +45,10 @@ def decoded(codec: Codec, z: Tensor) -> Tensor:
         (Zca(ZcaConfig(), target(3, S, S)), ALL),
         (Pca(PcaConfig(), target(3, S, S)), ""),
         (Dct(DctConfig(), target(3, S, S)), ""),
+        (Decoder(DecoderConfig(), target(3, S, S)), ""),
+        (Inr(InrConfig(), target(3, S, S)), ""),
     ],
-    ids=["identity", "downsample", "zca", "pca", "dct"],
+    ids=["identity", "downsample", "zca", "pca", "dct", "decoder", "inr"],
 )
 def test_what_the_built_in_codecs_keep(codec: Codec, kept: str) -> None:
     assert codec.code_augmentation(ALL) == kept

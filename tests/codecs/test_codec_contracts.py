@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ddbench_codecs.dct import Dct
+from ddbench_codecs.decoder import Decoder
 from ddbench_codecs.downsample import Downsample
 from ddbench_codecs.identity import Identity
 from ddbench_codecs.inr import Inr
@@ -80,6 +81,18 @@ class TestInr(CodecContract):
     codec = Inr
     args: ClassVar[dict[str, Any]] = {"fit_steps": 20}
     shapes = ((1, 28, 28), (3, 16, 16), (2, 100), (12,))
+
+
+class TestDecoder(CodecContract):
+    codec = Decoder
+    args: ClassVar[dict[str, Any]] = {"fit_steps": 20}
+    shapes = ((1, 28, 28), (3, 17, 16), (2, 30), (12,))
+
+
+class TestDecoderOfVectorsOfWhichAllIsLearned(CodecContract):
+    codec = Decoder
+    args: ClassVar[dict[str, Any]] = {"vector": 5, "factor": 8, "learn": "both", "position": 0, "fit_steps": 20}
+    shapes = ((1, 28, 28), (2, 30))
 
 
 class TestZca(CodecContract):

@@ -73,11 +73,13 @@ def test_share_gives_the_widest_network_that_fits(shape: tuple[int, ...]) -> Non
     codec = inr(*shape, share=0.25)
     (leaf,) = codec.leaves()
     room = math.prod(shape) // 4
-    wider = Sinusoidal(len(shape) - 1, shape[0], codec.network.hidden + 1, 3, 20.0)
+    wider = Sinusoidal(len(shape) - 1, shape[0], codec.network.hidden + 1, 3)
     assert leaf.shape is not None
     assert leaf.shape[0] <= room < wider.size
     assert inr(*shape, hidden=5).network.hidden == 5
-    assert widest(3, 2, 1, 3, 20.0) is None
+    assert codec.network.omega0 == pytest.approx(1.4 * (leaf.shape[0] / shape[0]) ** (1 / (len(shape) - 1)))
+    assert inr(*shape, omega0=7.0).network.omega0 == 7
+    assert widest(3, 2, 1, 3) is None
 
 
 def test_what_cannot_be_is_refused() -> None:
