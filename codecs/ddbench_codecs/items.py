@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
-from ddbench.interfaces.codec import Codes, Decoded, Ragged
+from ddbench.budget import slots
+from ddbench.cost import cost_of
+from ddbench.errors import BudgetError
+from ddbench.interfaces.codec import Codes, Decoded, Ragged, Target
+from ddbench.leaf import Leaf
 
 
 def one_signal_each(signals: Tensor | Ragged) -> Decoded:
@@ -26,3 +32,11 @@ def ragged(codes: Codes, name: str) -> Ragged:
     leaf = codes[name]
     assert isinstance(leaf, Ragged)
     return leaf
+
+
+def items_held(leaves: Iterable[Leaf], target: Target) -> int:
+    """Items of the whole set that the budget holds, at least one a class: how many share what the set stores once."""
+    try:
+        return target.n_classes * slots(cost_of(leaves, target.storage), target.n_classes, target.cap_bytes)
+    except BudgetError:
+        return target.n_classes

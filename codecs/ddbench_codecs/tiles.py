@@ -26,7 +26,7 @@ class TilesConfig(PluginConfig):
 class Tiles(Codec):
     """Stores a mosaic `[c, S, …]`, as large as one signal, of f tiles along each of its a axes: fᵃ signals an item.
 
-    `fᵃ × x [c, S, S] → antialiased linear resize → tiles [c, t, t], t = ⌈S/f⌉ → mosaic [c, f·t, f·t] → crop → [c, S, S]`
+    `fᵃ × x [c, S, S] → antialiased linear resize → tiles [c, t, t], t = ⌈S/f⌉ → mosaic [c, f·t, f·t] → crop`
     `[c, S, S] → pad with grey → mosaic [c, f·t, f·t] → cut → linear resize → fᵃ × x̂ [c, S, S], tile by tile`
 
     Where f does not divide S the mosaic is padded at the far end of each axis with the middle of the raw range (0.5 for

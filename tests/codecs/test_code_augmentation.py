@@ -13,6 +13,7 @@ from ddbench_codecs.downsample import Downsample, DownsampleConfig
 from ddbench_codecs.identity import Identity
 from ddbench_codecs.inr import Inr, InrConfig
 from ddbench_codecs.pca import Pca, PcaConfig
+from ddbench_codecs.tiles import Tiles
 from ddbench_codecs.zca import Zca, ZcaConfig
 from torch import Tensor
 
@@ -47,8 +48,9 @@ def decoded(codec: Codec, z: Tensor) -> Tensor:
         (Dct(DctConfig(), target(3, S, S)), ""),
         (Decoder(DecoderConfig(), target(3, S, S)), ""),
         (Inr(InrConfig(), target(3, S, S)), ""),
+        (Tiles(None, target(3, S, S)), ""),
     ],
-    ids=["identity", "downsample", "zca", "pca", "dct", "decoder", "inr"],
+    ids=["identity", "downsample", "zca", "pca", "dct", "decoder", "inr", "tiles"],
 )
 def test_what_the_built_in_codecs_keep(codec: Codec, kept: str) -> None:
     assert codec.code_augmentation(ALL) == kept

@@ -11,7 +11,10 @@ from ddbench_codecs.identity import Identity
 from ddbench_codecs.inr import Inr
 from ddbench_codecs.jpeg import Jpeg
 from ddbench_codecs.pca import Pca
+from ddbench_codecs.pcaq import Pcaq
 from ddbench_codecs.tiles import Tiles
+from ddbench_codecs.vq import Vq
+from ddbench_codecs.wavelet import Wavelet
 from ddbench_codecs.webp import Webp
 from ddbench_codecs.zca import Zca
 
@@ -49,6 +52,10 @@ class TestDctByCount(CodecContract):
     args: ClassVar[dict[str, Any]] = {"m": 5}
     n_classes = 11
     items_per_class = 1
+
+
+class TestWavelet(CodecContract):
+    codec = Wavelet
 
 
 class TestJpeg(CodecContract):
@@ -95,6 +102,12 @@ class TestDecoderOfVectorsOfWhichAllIsLearned(CodecContract):
     shapes = ((1, 28, 28), (2, 30))
 
 
+class TestPcaq(CodecContract):
+    codec = Pcaq
+    args: ClassVar[dict[str, Any]] = {"components": 6, "bits": 20}
+    shapes = ((1, 28, 28), (3, 8, 9), (2, 30), (12,))
+
+
 class TestZca(CodecContract):
     codec = Zca
     shapes = ((1, 12, 10), (3, 8, 9), (2, 30), (12,))
@@ -104,3 +117,13 @@ class TestZcaFittedAgain(CodecContract):
     codec = Zca
     args: ClassVar[dict[str, Any]] = {"refit": True}
     shapes = ((1, 12, 10), (12,))
+
+
+class TestVq(CodecContract):
+    codec = Vq
+    args: ClassVar[dict[str, Any]] = {"patch": 3, "size": 12}
+
+
+class TestVqByStages(CodecContract):
+    codec = Vq
+    args: ClassVar[dict[str, Any]] = {"size": 6, "stages": 2, "factor": 2}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from codec_helpers import decode, raw, target
-from ddbench_codecs.downsample import Downsample
+from ddbench_codecs.downsample import Downsample, DownsampleConfig
 from ddbench_codecs.tiles import Tiles, TilesConfig
 from small_cells import small_cell, small_folder
 from torch.nn.functional import interpolate
@@ -71,7 +71,7 @@ def test_consecutive_signals_are_the_tiles_of_one_item(factor: int, shape: tuple
     x = raw(3 * s, *shape)
     mosaic = stored(codec, x)
     assert mosaic.shape == (3, *shape)
-    small = Downsample(Downsample.Config(factor=factor), codec.target).encode(x, LABELS, {})["x"]
+    small = Downsample(DownsampleConfig(factor=factor), codec.target).encode(x, LABELS, {})["x"]
     assert isinstance(small, torch.Tensor)
     t = small.shape[2:]
     for i in range(3):
