@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def picture(
     draw = renderer(card.signal, raw)
     width, height = LABEL_INCH + most * draw.width * TILE_INCH, HEAD_INCH + len(rows) * TILE_INCH
     fig = figure(max(width, LEAST_INCH), height, constrained=False)
-    _tiles(fig, rows, card.class_names, draw)
+    tiles(fig, rows, [_short(name) for name in card.class_names], draw)
     shown = f"{len(labels)} signals of {card.n_classes} classes"
     if sum(map(len, rows)) < len(labels):
         shown += f", at most {MOST_ITEMS} of each shown"
@@ -68,15 +68,18 @@ def clipped(spec: SignalSpec, signals: Float[Tensor, "p *shape"]) -> Float[Tenso
     return torch.clamp(raw, spec.low, spec.high)
 
 
-def _tiles(fig: Any, rows: list[Tensor], names: tuple[str, ...], draw: Renderer) -> None:
-    """All tiles in one pair of axes, which is many times faster than a pair for each; class names on the left."""
-    left, bottom = LABEL_INCH / fig.get_figwidth(), 1 - HEAD_INCH / fig.get_figheight()
+def tiles(
+    fig: Any, rows: list[Tensor], names: Sequence[str], draw: Renderer, label_inch: float = LABEL_INCH,
+    head_inch: float = HEAD_INCH,
+) -> None:  # fmt: skip
+    """All tiles in one pair of axes, which is many times faster than a pair for each; names of rows on the left."""
+    left, bottom = label_inch / fig.get_figwidth(), 1 - head_inch / fig.get_figheight()
     ax = fig.add_axes((left, 0, 1 - left, bottom))
     for k, signals in enumerate(rows):
-        ax.text(-0.12, k + 0.5, _short(names[k]), ha="right", va="center", fontsize=8, color=INK)
+        ax.text(-0.12, k + 0.5, names[k], ha="right", va="center", fontsize=8, color=INK)
         for i, signal in enumerate(signals):
             draw(ax, signal, i * draw.width, k)
-    ax.set_xlim(0, (fig.get_figwidth() - LABEL_INCH) / TILE_INCH)
+    ax.set_xlim(0, (fig.get_figwidth() - label_inch) / TILE_INCH)
     ax.set_ylim(len(rows), 0)
     ax.axis("off")
 

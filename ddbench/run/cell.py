@@ -229,9 +229,14 @@ def workshop(cell: Cell, data: Data, cap: int, device: torch.device) -> Workshop
 
 def fit(cell: Cell, codec: Codec, data: Data) -> Codes:
     """Leaves fitted on the training set, shared by all cells that need the same."""
+    return fit_on(cell.dataset, cell.protocol.evaluate_on, cell.codec, codec, data)
+
+
+def fit_on(dataset: Choice, evaluate_on: str, choice: Choice, codec: Codec, data: Data) -> Codes:
+    """Leaves of the codec `choice` fitted on the data's training set, from the cache where they are there."""
     coordinates = {
-        "dataset": cell.dataset.model_dump(), "revision": data.card.revision, "evaluate_on": cell.protocol.evaluate_on,
-        "codec": cell.codec.model_dump(mode="json"), "version": codec.version, "target": repr(codec.target),
+        "dataset": dataset.model_dump(), "revision": data.card.revision, "evaluate_on": evaluate_on,
+        "codec": choice.model_dump(mode="json"), "version": codec.version, "target": repr(codec.target),
     }  # fmt: skip
     stream = rng.generator("codec-fit", dataset=data.card.revision)
     if type(codec).fit is Codec.fit:

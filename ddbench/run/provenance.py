@@ -26,6 +26,11 @@ def now() -> str:
 
 
 def provenance(cell: Cell, device: torch.device, started: str) -> Provenance:
+    return provenance_with(origins(cell), device, started)
+
+
+def provenance_with(plugins: dict[str, str], device: torch.device, started: str) -> Provenance:
+    """Where and with what something was made that used these plug-ins, each with the package that provides it."""
     commit, dirty = git_state()
     gpu = device.type == "cuda"
     return Provenance(
@@ -34,7 +39,7 @@ def provenance(cell: Cell, device: torch.device, started: str) -> Provenance:
         packages={p: v for p in PACKAGES if (v := _installed(p))},
         git_commit=commit,
         git_dirty=dirty,
-        plugins=origins(cell),
+        plugins=plugins,
         platform=f"{platform.system()} {platform.machine()}",
         processor=processor(),
         device=torch.cuda.get_device_name(device) if gpu else "cpu",
