@@ -136,11 +136,7 @@ class _Meter:
         from ddbench.codec_report.render import summary
         from ddbench.codec_report.work import Listener
 
-        return Listener(self.begin, self.share, lambda row: self.end(self.name(row), summary(row)), self.fail)
-
-    @staticmethod
-    def name(row: Any) -> str:
-        return f"{row.label}, {row.storage_label}"
+        return Listener(self.begin, self.share, lambda row: self.end(row.title, summary(row)), self.fail)
 
     def begin(self, title: str) -> None:
         self.title, self.said = title, time.monotonic()

@@ -16,6 +16,8 @@ from ddbench.spec.cell import Choice, Training
 from ddbench.spec.yaml import parse
 
 STORAGES: tuple[Storage, ...] = get_args(Storage)
+BATCH = 64
+"""Batch of students: the recipe of the whole dataset in `suites/quickstart.yaml`."""
 BUDGET_FORMS = tuple(Budget.model_fields)
 
 
@@ -78,7 +80,7 @@ def read(words: Words) -> Asked:
         {
             "dataset": dataset, "codecs": _once(codecs), "storages": _once(storages), "budgets": _once(budgets),
             "evaluate_on": words.evaluate_on, "items": words.items, "fit_on": fit_on, "seeds": _once(words.seeds),
-            "network": network, "training": Training.model_validate({"epochs": words.epochs, "batch": 64, "augment": "none"}),
+            "network": network, "training": {"epochs": words.epochs, "batch": BATCH, "augment": "none"},
         }
     )  # fmt: skip
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ddbench.codec_report.placing import Named, place
 from ddbench.codec_report.render import HEADINGS
-from ddbench.codec_report.schema import CodecReport, Estimate, Row
+from ddbench.codec_report.schema import CodecReport, Row
 from ddbench.codec_report.work import Outcome
 from ddbench.files import write_atomic
 from ddbench.interfaces.signal import SignalSpec
@@ -18,141 +20,130 @@ from ddbench.report.figures import INK, MUTED, axes_style, figure, png
 from ddbench.report.panels import renderer
 from ddbench.report.picture import TILE_INCH, clipped, tiles
 
-Value = Callable[[Row], float | None]
+TOPS = {"psnr_db": 60.0}
+"""Where an axis ends: rounding to 8 bits gives about 59 dB, and what is better cannot be told apart by eye."""
+ROOM_ABOVE = 0.15
+"""Of an axis with a level, since most names stand about it."""
 LETTER_INCH = 0.066
 """Width of a letter of eight points, on average."""
-APART = 0.055
-"""Least distance of two labels, as a share of the axis."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One value of the rows on the vertical axis."""
+
+    said: str
+    value: Callable[[Row], float | None]
+    """None: the row has no error at all, which stands at the top."""
+    top: float | None = None
+    level: float | None = None
+    """A dashed line: the same of the originals."""
 
 
 def chart(report: CodecReport, out: Path) -> Path:
     """Fidelity, and accuracy where students were trained, against bytes an item; a point is a row. Raises: RunError."""
-    name = next(iter(report.measures))
-    higher = name != "nrmse"
-    panels: list[tuple[str, Value]] = [
-        (HEADINGS[name] if higher else f"{HEADINGS[name]} (less is better)", lambda row: _mean(row, name))
-    ]
-    if report.originals is not None:
-        panels.append(("accuracy of students on reconstructions, %", lambda row: _percent(row.accuracy)))
+    panels = _panels(report)
     fig = figure(width=0.9 + 6.1 * len(panels), height=4.6)
-    for i, (said, value) in enumerate(panels):
-        ax = fig.add_subplot(1, len(panels), i + 1)
-        _panel(ax, report, said, value)
-        if i:
-            assert report.originals is not None
-            _level(ax, 100 * report.originals.mean, f"originals: {100 * report.originals.mean:.1f} %")
-    _storages(fig, report)
+    storages = _storages(fig, report)
+    axes = fig.subplots(1, len(panels), squeeze=False)[0]
+    names = [_draw(ax, report, panel) for ax, panel in zip(axes, panels)]
     fitted = f", fitted on {report.asked.fit_on}" if report.asked.fit_on else ""
-    fig.suptitle(f"Codecs alone on {report.asked.dataset}{fitted}", fontsize=10, x=0.01, ha="left")
+    title = f"Codecs alone on {report.asked.dataset}{fitted}"
+    fig.suptitle(title, fontsize=10, x=0.01, ha="left", y=0.985 if storages else None)
+    for ax, named, panel in zip(axes, names, panels):
+        place(ax, named, panel.level)
     write_atomic(out, png(fig))
     return out
 
 
-def _panel(ax: Any, report: CodecReport, said: str, value: Value) -> None:
+def _panels(report: CodecReport) -> list[Panel]:
+    name = next(iter(report.measures))
+
+    def fidelity(row: Row) -> float | None:
+        return row.reconstruction.figures[name].mean
+
+    said = HEADINGS[name] + (" (less is better)" if name == "nrmse" else "")
+    panels = [Panel(f"{said}, {_held_out(report)}", fidelity, TOPS.get(name))]
+    if report.originals is not None:
+        level = 100 * report.originals.mean
+        said = "accuracy in %, students on reconstructions"
+        panels.append(Panel(said, lambda row: 100 * row.accuracy.mean if row.accuracy else None, level=level))
+    return panels
+
+
+def _held_out(report: CodecReport) -> str:
+    return f"{report.rows[0].reconstruction.signals:,} {report.asked.evaluate_on} signals"
+
+
+def _draw(ax: Any, report: CodecReport, panel: Panel) -> list[Named]:
+    """Draws the points, codec by codec; gives the names that are still to be placed."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    codecs = list(dict.fromkeys(row.label for row in report.rows))
-    labels: list[tuple[float, float, str, str]] = []
-    for i, codec in enumerate(codecs):
-        rows = [row for row in report.rows if row.label == codec]
+    names = []
+    heights = [v for row in report.rows if (v := panel.value(row)) is not None]
+    top = panel.top if panel.top is not None and max(heights, default=panel.top) >= panel.top else None
+    highest = top if top is not None else max(heights, default=1.0)
+    for i, codec in enumerate(dict.fromkeys(row.label for row in report.rows)):
         colour = COLOURS[i % len(COLOURS)]
-        found = sorted((row.stored.per_item, v, row) for row in rows if (v := value(row)) is not None)
-        ax.plot([x for x, _, _ in found], [y for _, y, _ in found], color=colour, linewidth=1, alpha=0.4, zorder=2)
-        for x, y, row in found:
+        rows = sorted((row for row in report.rows if row.label == codec), key=lambda row: row.stored.per_item)
+        values = [panel.value(row) for row in rows]
+        points = [(row.stored.per_item, highest if v is None else min(v, highest)) for row, v in zip(rows, values)]
+        ax.plot(*zip(*points), color=colour, linewidth=1, alpha=0.4, zorder=2)
+        for row, point in zip(rows, points):
             ax.plot(
-                x, y, marker=_marker(report, row), color=colour, markersize=6.5, markeredgecolor="white",
-                markeredgewidth=0.7, linestyle="", zorder=3,
+                *point, marker=_marker(report, row), color=colour, markersize=6.5, markeredgecolor="white",
+                markeredgewidth=0.7, linestyle="", zorder=3, clip_on=False,
             )  # fmt: skip
-        exact = [row for row in rows if value(row) is None]
-        if found:
-            note = f" ({', '.join(r.storage_label for r in exact)}: exact)" if exact else ""
-            labels.append((found[-1][0], found[-1][1], codec + note, colour))
-        elif exact:
-            _at_the_top(ax, exact, codec, colour)
+        names.append(Named(codec, colour, tuple(points)))
     ax.set_xscale("log")
-    ax.margins(x=0.12, y=0.1)
+    ax.margins(x=0.1, y=0.1)
+    if top is not None:
+        ax.set_ylim(top=top)
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0f}+" if y >= top else f"{y:.0f}"))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("bytes an item; class and set leaves come on top")
-    ax.set_ylabel(said)
+    ax.set_ylabel(panel.said)
     axes_style(ax)
-    _label(ax, labels)
+    if panel.level is not None:
+        _level(ax, panel.level)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + ROOM_ABOVE * (high - low))
+    return names
 
 
-def _label(ax: Any, labels: list[tuple[float, float, str, str]]) -> None:
-    """Names beside the last point of each codec; where two would meet, the upper one moves up."""
-    low, high = ax.get_ylim()
-    left, right = ax.get_xlim()
-    free: list[tuple[float, float]] = []
-    for x, y, text, colour in sorted(labels, key=lambda one: one[1]):
-        share = _log_share(x, left, right)
-        height = (y - low) / (high - low)
-        while any(abs(height - h) < APART and abs(share - s) < 0.45 for s, h in free):
-            height += APART / 4
-        free.append((share, height))
-        on_the_left = share > 0.6
-        ax.annotate(
-            text, (x, y), xytext=(share, height), textcoords="axes fraction", fontsize=8, color=colour, va="center",
-            ha="right" if on_the_left else "left", annotation_clip=False,
-        ).set_position((share + (-0.016 if on_the_left else 0.016), height))  # fmt: skip
-
-
-def _log_share(x: float, left: float, right: float) -> float:
-    from math import log
-
-    return log(x / left) / log(right / left)
-
-
-def _level(ax: Any, y: float, text: str) -> None:
+def _level(ax: Any, y: float) -> None:
     ax.axhline(y, color=INK, linewidth=1.1, linestyle=(0, (5, 3)), zorder=1)
     ax.annotate(
-        text, (0.012, y), xytext=(0, 3), xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=8,
-        color=INK,
+        f"originals: {y:.1f} %", (0.012, y), xytext=(0, 3), xycoords=("axes fraction", "data"),
+        textcoords="offset points", fontsize=8, color=INK,
     )  # fmt: skip
-
-
-def _at_the_top(ax: Any, rows: list[Row], codec: str, colour: str) -> None:
-    """Rows without any error have no height: they stand at the upper edge."""
-    from matplotlib.transforms import blended_transform_factory
-
-    where = blended_transform_factory(ax.transData, ax.transAxes)
-    x = rows[0].stored.per_item
-    ax.plot(x, 1.0, marker="^", color=colour, markersize=7, transform=where, clip_on=False)
-    ax.text(x, 0.965, f"{codec}: exact", transform=where, fontsize=8, color=colour, ha="right", va="center")
 
 
 def _marker(report: CodecReport, row: Row) -> str:
     return MARKERS[report.asked.storages.index(row.storage) % len(MARKERS)] if row.storage_matters else "X"
 
 
-def _storages(fig: Any, report: CodecReport) -> None:
+def _storages(fig: Any, report: CodecReport) -> bool:
+    """A legend of the markers, where there are several."""
     from matplotlib.lines import Line2D
 
     told = dict.fromkeys((_marker(report, row), row.storage_label) for row in report.rows)
     handles = [Line2D([], [], linestyle="", marker=m, color=MUTED, markersize=7, label=said) for m, said in told]
     if len(handles) > 1:
         fig.legend(handles=handles, loc="outside upper right", frameon=False, fontsize=8, ncols=len(handles))
-
-
-def _mean(row: Row, name: str) -> float | None:
-    found = row.reconstruction.figures.get(name)
-    return None if found is None else found.mean
-
-
-def _percent(found: Estimate | None) -> float | None:
-    return None if found is None else 100 * found.mean
+    return len(handles) > 1
 
 
 def picture(outcome: Outcome, spec: SignalSpec, out: Path) -> Path:
     """Originals in the first row, then each row's reconstructions of the same signals. Raises: RunError."""
     report = outcome.report
-    titles = ["originals", *(f"{row.label}, {row.storage_label}" for row in report.rows)]
-    signals = [outcome.originals, *(outcome.examples[row.key] for row in report.rows)]
-    raw = [clipped(spec, x) for x in signals]
+    titles = ["originals", *(row.title for row in report.rows)]
+    raw = [clipped(spec, x) for x in (outcome.originals, *(outcome.examples[row.key] for row in report.rows))]
     draw = renderer(spec, torch.cat(raw))
     label_inch = 0.25 + LETTER_INCH * max(map(len, titles))
     width = label_inch + len(outcome.originals) * draw.width * TILE_INCH
     fig = figure(width, len(raw) * TILE_INCH + 0.05, constrained=False)
-    tiles(fig, raw, tuple(titles), draw, label_inch=label_inch, head_inch=0.05)
+    tiles(fig, raw, titles, draw, label_inch=label_inch, head_inch=0.05)
     write_atomic(out, png(fig))
     return out

@@ -109,6 +109,11 @@ class Row(_Record):
     def storage_label(self) -> str:
         return self.storage if self.storage_matters else "own"
 
+    @property
+    def title(self) -> str:
+        """Codec and storage type."""
+        return f"{self.label}, {self.storage}" if self.storage_matters else self.label
+
 
 class Without(_Record):
     """A codec, or one at a storage type, that has no row, and why."""
