@@ -113,6 +113,17 @@ def test_a_suite_uses_them_by_name_and_repeats_itself(installed: Path, tmp_path:
             assert result["bytes"]["items"] == [4] * 10
 
 
+def test_a_report_on_codecs_has_them(installed: Path, tmp_path: Path) -> None:
+    options = ["--out", tmp_path / "out", "--items", "20", "--no-student", "--storage", "float32", "--device", "cpu"]
+    ran = python(installed, "-m", "ddbench.cli.main", "codec", "report", "digits", *options, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    rows = {row["codec"]["name"]: row for row in json.loads((tmp_path / "out" / "report.json").read_text())["rows"]}
+    assert {"identity", "mirror", "template"} <= set(rows)
+    assert rows["mirror"]["package"] == "ddbench-example 0.3.0"
+    assert rows["mirror"]["stored"]["per_item"] == 8 * 4 * 4
+    assert rows["template"]["stored"]["per_class"] == 64 * 4
+
+
 def test_its_own_contract_tests_pass(installed: Path, tmp_path: Path) -> None:
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", PACKAGE, "-c", PACKAGE / "pyproject.toml"]
     ran = python(installed, "-m", "pytest", *options, PACKAGE / "tests", cwd=tmp_path)
