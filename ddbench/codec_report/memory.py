@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +23,6 @@ def peak_of(call: Callable[[], T], device: torch.device) -> tuple[T, int | None]
     On the host what was freed before is first given back to the system, else the call would find it there for nothing.
     None where the peak cannot be reset (other systems than Linux).
     """
-    gc.collect()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
