@@ -77,7 +77,7 @@ def _held_out(report: CodecReport) -> str:
 
 def _draw(ax: Any, report: CodecReport, panel: Panel) -> list[Named]:
     """Draws the points, codec by codec; gives the names that are still to be placed."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     names = []
     heights = [v for row in report.rows if (v := panel.value(row)) is not None]
@@ -100,6 +100,7 @@ def _draw(ax: Any, report: CodecReport, panel: Panel) -> list[Named]:
     if top is not None:
         ax.set_ylim(top=top)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0f}+" if y >= top else f"{y:.0f}"))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("bytes an item; class and set leaves come on top")

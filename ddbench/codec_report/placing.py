@@ -60,6 +60,8 @@ def place(ax: Any, names: Sequence[Named], level: float | None = None) -> None:
     frame = Box(extent.x0, extent.y0, extent.width, extent.height)
     pixels = [ax.transData.transform(np.array(name.points, dtype=float)) for name in names]
     taken = [_around(dot) for dots in pixels for dot in dots]
+    written = [text.get_window_extent() for text in ax.texts]
+    taken += [Box(w.x0, w.y0, w.width, w.height) for w in written]
     lines = [_around(at, 3.0) for dots in pixels for at in _along(dots)]
     if level is not None:
         height = ax.transData.transform((1.0, level))[1]
