@@ -107,7 +107,7 @@ def test_what_cannot_be_is_refused() -> None:
 
 @pytest.mark.parametrize("vector", [None, 4])
 def test_a_fit_explains_signals_and_scales_codes(vector: int | None) -> None:
-    codec = decoder(1, 12, 12, vector=vector, fit_steps=150, width=4)
+    codec = decoder(1, 12, 12, vector=vector, fit_steps=300, width=6)
     signals = waves(200, 1, 12, 12)
     shared = fitted(codec, signals)
     weights = {n: w.double() for n, w in shared.items() if isinstance(w, Tensor)}
@@ -239,4 +239,4 @@ def test_rates_of_learned_weights_are_of_the_size_of_what_a_step_moves() -> None
         )
         assert isinstance(jacobian, Tensor)
         norm = float(torch.linalg.matrix_norm(jacobian.reshape(m * 64, -1), 2)) ** 2
-        assert 0.01 < norm * leaves[name].lr_scale < 10, f"{name}: {norm * leaves[name].lr_scale:.3g}"
+        assert 1e-3 < norm * leaves[name].lr_scale < 5, f"{name}: {norm * leaves[name].lr_scale:.3g}"
