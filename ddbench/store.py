@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -18,40 +14,11 @@ from ddbench.canonical import digest
 from ddbench.errors import RunError
 from ddbench.files import write_atomic
 from ddbench.sealed import note_of, seal, storable, unsealed
-
-
-@dataclass(frozen=True)
-class Touched:
-    """What became of an entry: `found` or `made`; `unsound` before it is made anew; `unkept` if it cannot be stored."""
-
-    kind: Literal["found", "made", "unsound", "unkept"]
-    path: Path
-    size_bytes: int = 0
-    why: str = ""
-
-    @property
-    def name(self) -> str:
-        """Kind and file name, below the cache's folder."""
-        return f"{self.path.parent.name}/{self.path.name}"
-
-
-Listener = Callable[[Touched], None]
-_LISTENERS: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
-
-
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """`listener` is told of every entry that this thread touches meanwhile."""
-    token = _LISTENERS.set((*_LISTENERS.get(), listener))
-    try:
-        yield
-    finally:
-        _LISTENERS.reset(token)
-
-
-def cache_root() -> Path:
-    """DDBENCH_CACHE, else `~/.cache/ddbench`."""
-    return Path(os.environ.get("DDBENCH_CACHE") or Path.home() / ".cache" / "ddbench")
+from ddbench.touched import Listener as Listener
+from ddbench.touched import Touched as Touched
+from ddbench.touched import cache_root as cache_root
+from ddbench.touched import listening as listening
+from ddbench.touched import touch as touch
 
 
 def entry_path(kind: str, coordinates: dict[str, Any]) -> Path:
@@ -87,7 +54,7 @@ def read_entry(path: Path) -> dict[str, Tensor] | None:
         return _unsound(path, "it does not say what it was computed for")
     if owner != path.stem:
         return _unsound(path, f"it is the entry {owner[:12]} under another's name")
-    _tell(Touched("found", path, len(data)))
+    touch(Touched("found", path, len(data)))
     return tensors
 
 
@@ -99,16 +66,11 @@ def write_entry(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, data)
     except (OSError, RunError) as error:
-        _tell(Touched("unkept", path, len(data), str(error)))
+        touch(Touched("unkept", path, len(data), str(error)))
     else:
-        _tell(Touched("made", path, len(data)))
+        touch(Touched("made", path, len(data)))
     return tensors
 
 
 def _unsound(path: Path, why: str) -> None:
-    _tell(Touched("unsound", path, why=why))
-
-
-def _tell(touched: Touched) -> None:
-    for listener in _LISTENERS.get():
-        listener(touched)
+    touch(Touched("unsound", path, why=why))
