@@ -10,24 +10,23 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from ddbench.canonical import digest
 from ddbench.datasets.decoded import Pictures, decoded
 from ddbench.datasets.held_out import side_by_content
 from ddbench.datasets.locations import DATA_VARIABLE, data_root
 from ddbench.datasets.near_duplicates import groups, ink, near_any
+from ddbench.datasets.picture_sets import PictureSet, Side
 from ddbench.datasets.pictures import PROCESSING, channels_first, letterboxed, opened
 from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.plugin import PluginConfig
-from ddbench.interfaces.signal import SignalSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +43,7 @@ MOST_PIXELS = 2**25
 THUMB = 16
 MEAN, STD = (0.857, 0.840, 0.813), (0.287, 0.298, 0.330)
 """Of the ten classes' training drawings at 64 x 64."""
-RULES = "one target folder, near-duplicates 0.08 at 16x16, fifth by content 1"
+PROCESS = f"letterboxed on white, {PROCESSING}"
 Part = Literal["ten", "other"]
 
 
@@ -130,21 +129,21 @@ def _content(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def pictures(name: str, folder: Path, chosen: Iterable[Drawing], size: int) -> Pictures:
-    chosen = tuple(chosen)
-    return Pictures(
-        name=f"{name}-{size}",
-        files=[folder / d.file for d in chosen],
-        listing=digest([d.sha256 for d in chosen]),
-        shape=(3, size, size),
-        processing=f"letterboxed on white, {PROCESSING}",
-        read=lambda path: channels_first(letterboxed(opened(path), size)),
-    )
+def side(folder: Path, chosen: Sequence[Drawing]) -> Side:
+    return Side(tuple(folder / d.file for d in chosen), tuple(d.label for d in chosen), tuple(d.sha256 for d in chosen))
+
+
+def letterboxed_file(path: Path, size: int) -> UInt8[np.ndarray, "3 h w"]:
+    return channels_first(letterboxed(opened(path), size))
 
 
 def thumbs(folder: Path, part: Part) -> UInt8[np.ndarray, "n 3 h w"]:
     """Small copies of all the part's drawings, by which near-duplicates are told."""
-    return decoded(pictures(f"clipart10-{part}-all", folder, drawings(folder, part), THUMB))
+    every = side(folder, drawings(folder, part))
+    return decoded(
+        Pictures(f"clipart10-{part}-all-{THUMB}", every.files, every.listing, (3, THUMB, THUMB), PROCESS,
+                 lambda path: letterboxed_file(path, THUMB))
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=4)
@@ -192,55 +191,19 @@ class Clipart(Dataset):
 
     @classmethod
     def fetch(cls, config: ClipartConfig, download: bool, tell: Callable[[float], None]) -> str:
-        dataset = cls(config)
-        train, test = dataset.pictures()
-        share = len(train.files) / (len(train.files) + len(test.files))
-        decoded(train, lambda done: tell(done * share))
-        decoded(test, lambda done: tell(share + done * (1 - share)))
-        return f"{len(train.files)} + {len(test.files)} drawings at {config.size} x {config.size}"
+        return cls(config).pictures().decode(tell)
 
-    def divided(self) -> Divided:
-        return divided(root(), self.config.part)
-
-    def pictures(self) -> tuple[Pictures, Pictures]:
-        """(train, test) as files to decode."""
-        parts, folder, size = self.divided(), root(), self.config.size
-        return (
-            pictures(f"{self.name}-train", folder, parts.train, size),
-            pictures(f"{self.name}-test", folder, parts.test, size),
-        )
+    def pictures(self) -> PictureSet:
+        """The drawings' files. Raises: DataError where the package is missing."""
+        folder, size = root(), self.config.size
+        parts = divided(folder, self.config.part)
+        return PictureSet(
+            self.name, parts.classes, side(folder, parts.train), side(folder, parts.test), (3, size, size), PROCESS,
+            lambda path: letterboxed_file(path, size),
+        )  # fmt: skip
 
     def card(self) -> DatasetCard:
-        parts, size = self.divided(), self.config.size
-        train = [d.label for d in parts.train]
-        sides: dict[str, Any] = {
-            side: [[d.sha256, d.label] for d in getattr(parts, side)] for side in ("train", "test")
-        }
-        return DatasetCard(
-            name=self.name,
-            revision=digest([RULES, PROCESSING, size, sides])[:16],
-            signal=SignalSpec(
-                shape=(3, size, size),
-                mean=MEAN,
-                std=STD,
-                low=0.0,
-                high=1.0,
-                augmentation="color_crop_cutout_flip_scale_rotate",
-            ),
-            class_names=parts.classes,
-            train_size=len(train),
-            test_size=len(parts.test),
-            licence="public domain",
-            smallest_class=min(train.count(k) for k in range(len(parts.classes))),
-            signal_bytes=3 * size * size,
-        )
+        return self.pictures().card(MEAN, STD, "public domain")
 
     def load(self) -> tuple[Split, Split]:
-        import torch
-
-        parts = self.divided()
-        train, test = (
-            Split(torch.from_numpy(decoded(files)), torch.tensor([d.label for d in side], dtype=torch.int64))
-            for files, side in zip(self.pictures(), (parts.train, parts.test))
-        )
-        return train, test
+        return self.pictures().load()
