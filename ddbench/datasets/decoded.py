@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -42,13 +42,14 @@ class Pictures:
 
     name: str
     """Of the map's file, for people."""
-    files: Sequence[Path]
+    files: Sequence[Any]
+    """Paths, or whatever `read` takes."""
     listing: str
     """A digest that changes whenever the files do."""
     shape: tuple[int, int, int]
     processing: str
     """Changes whenever `read` would give other pixels."""
-    read: Callable[[Path], UInt8[np.ndarray, "c h w"]]
+    read: Callable[[Any], UInt8[np.ndarray, "c h w"]]
     """Raises: DataError for a file that is no picture."""
 
     @cached_property
@@ -72,7 +73,7 @@ class Pictures:
     def n_pieces(self) -> int:
         return -(-len(self.files) // PIECE)
 
-    def piece(self, index: int) -> Sequence[Path]:
+    def piece(self, index: int) -> Sequence[Any]:
         return self.files[PIECE * index : PIECE * (index + 1)]
 
 
@@ -154,7 +155,7 @@ def _piece(pictures: Pictures, index: int, pool: Executor, file: IO[bytes]) -> l
     """Decodes one piece and puts it on the disk; what is wrong with its files, if anything, and then writes nothing."""
     import numpy as np
 
-    def attempt(path: Path) -> UInt8[np.ndarray, "c h w"] | str:
+    def attempt(path: Any) -> UInt8[np.ndarray, "c h w"] | str:
         try:
             return pictures.read(path)
         except DataError as error:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddbench.canonical import digest
 from ddbench.datasets.decoded import Pictures, decoded
@@ -22,9 +21,9 @@ NATURAL = "color_crop_cutout_flip_scale_rotate"
 
 @dataclass(frozen=True)
 class Side:
-    """The files of one split in the order of their items, what each is labelled, and what they are known by."""
+    """The files (paths, or what `read` takes) of one split in order, their labels, and what they are known by."""
 
-    files: tuple[Path, ...]
+    files: tuple[Any, ...]
     labels: tuple[int, ...]
     known_by: tuple[str, ...]
     """For each file, what changes whenever it does: a digest, or name and size."""
@@ -57,7 +56,7 @@ class PictureSet:
     shape: tuple[int, int, int]
     processing: str
     """What `read` does; part of the revision."""
-    read: Callable[[Path], UInt8[np.ndarray, "c h w"]]
+    read: Callable[[Any], UInt8[np.ndarray, "c h w"]]
 
     def pictures(self) -> tuple[Pictures, Pictures]:
         """(train, test) as files to decode."""

@@ -6,6 +6,7 @@ what the field's ImageNet transforms use.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,17 @@ PROCESSING = "bilinear 1"
 """Changes whenever this module would make other pixels of the same file."""
 
 
-def opened(path: Path, wanted: int = 0) -> Image:
+def opened(path: Path | str, wanted: int = 0, content: bytes | None = None) -> Image:
     """The picture in a file as RGB, transparent parts on white; of a JPEG, no more pixels than `wanted` a side needs.
+
+    `content`: the file's bytes where they lie elsewhere; `path` then only names them.
 
     Raises: DataError where it is no picture, is cut short, or has more than 8 bits a channel.
     """
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(path if content is None else BytesIO(content)) as picture:
             if wanted:
                 picture.draft(None, (2 * wanted, 2 * wanted))  # libjpeg's scaled decoding, never below this
             picture.load()
