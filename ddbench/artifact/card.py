@@ -36,6 +36,7 @@ class Card(_Record):
     format_version: Literal[1] = FORMAT_VERSION
     dataset: str
     revision: str
+    family: Annotated[str, ADDED] = Field("", description="Family of the dataset, where that is not its name.")
     class_names: tuple[str, ...] = Field(min_length=1)
     signal: SignalSpec
     codec: Choice

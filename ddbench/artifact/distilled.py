@@ -57,7 +57,7 @@ class DistilledSet:
     def codec(self) -> Codec:
         """The codec that the card names. Raises: ArtifactError where what is installed is not what wrote the set."""
         card = self.card
-        target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage)
+        target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage, card.family or card.dataset)
         codec: Codec = registry.build("codec", card.codec.name, card.codec.args, target)
         if codec.version != card.codec_version:
             raise ArtifactError(

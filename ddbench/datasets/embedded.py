@@ -95,6 +95,7 @@ class FashionMnistSmall(Dataset):
             licence="MIT",
             smallest_class=self.train.per_class,
             signal_bytes=SIDE * SIDE,
+            family="fashion_mnist",
         )
 
     def load(self) -> tuple[Split, Split]:

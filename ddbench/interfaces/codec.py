@@ -57,6 +57,8 @@ class Target:
     cap_bytes: int
     """Bytes of the whole set."""
     storage: Storage = "float32"
+    family: str = ""
+    """Of the dataset (`DatasetCard.family`); '' where it is not known. What was fitted on it beforehand is paid for."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ class Codec(Plugin):
     decoder_bytes: int = 0
     """Bytes of a decoder fitted on other data only: reported, not charged."""
     decoder_training_data: str = ""
+    free_in_domain: bool = False
+    """Whether `decoder_bytes` were fitted on the dataset itself and yet cost nothing; then rows are not ranked."""
+    keeps_encodings: ClassVar[bool] = False
+    """Whether encoding takes long enough that a training set's codes are kept in the cache for all cells.
+
+    Only for codecs with a code space whose `encode` looks at no leaf of `shared`.
+    """
 
     def __init__(self, config: PluginConfig | None, target: Target) -> None:
         super().__init__(config)
@@ -109,6 +118,11 @@ class Codec(Plugin):
     def fit(self, train: Source, generator: Generator) -> Codes:
         """Class and set leaves fitted on the whole training set (charged, since they are stored). Default: none."""
         return {}
+
+    @property
+    def has_fit(self) -> bool:
+        """Whether `fit` gives leaves. Default: whether the codec defines it."""
+        return type(self).fit is not Codec.fit
 
     def refitted(self) -> tuple[Leaf, ...]:
         """Class and set leaves of `fit` that are not stored: whoever reads the set fits them again on the training set.

@@ -30,6 +30,12 @@ class DatasetCard:
     """Training items of the rarest class: the most items a class that a selector can be asked for."""
     signal_bytes: int
     """Bytes of one training signal as the dataset stores it (1 a pixel for 8-bit images)."""
+    family: str = ""
+    """Shared by datasets whose signals are parts of one another, so that what was trained on one knows the others;
+    default: the name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.family or self.name)
 
     @property
     def n_classes(self) -> int:

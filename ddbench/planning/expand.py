@@ -90,6 +90,11 @@ class _Expansion:
         if codec is None:
             return
         try:
+            codec_version = version("codec", codec)
+        except DdbenchError as error:
+            self.fault((*here, *c.origin.get("codec", ("codec",))), str(error))
+            return
+        try:
             cell = Cell(
                 dataset=c.dataset,
                 codec=codec,
@@ -103,7 +108,7 @@ class _Expansion:
                 recipe=uses,
                 versions=Versions(
                     dataset=card_of(c.dataset).revision,
-                    codec=version("codec", codec),
+                    codec=codec_version,
                     method=version("method", method),
                     network=version("network", network),
                     students=tuple(version("network", student) for student in protocol.networks),

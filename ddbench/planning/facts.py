@@ -91,7 +91,7 @@ def parts_of(cell: Cell) -> Parts:
     card = card_of(cell.dataset)
     cap = cap_bytes(cell, card)
     method = asked(f"The method '{cell.method}'", lambda: registry.build("method", cell.method.name, cell.method.args))
-    target = Target(card.signal, card.n_classes, cap, cell.storage)
+    target = Target(card.signal, card.n_classes, cap, cell.storage, card.family)
 
     def make() -> tuple[Any, tuple[Any, ...]]:
         codec = registry.build("codec", cell.codec.name, cell.codec.args, target)

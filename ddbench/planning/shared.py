@@ -55,11 +55,10 @@ def _needs(cell: Cell) -> Iterator[tuple[Literal["data", "codec", "prepare"], st
     yield "data", "data"
     if cell.budget is None:
         return
-    from ddbench.interfaces.codec import Codec
     from ddbench.interfaces.method import Matcher
 
     parts = parts_of(cell)
-    if type(parts.codec).fit is not Codec.fit:
+    if parts.codec.has_fit:
         yield "codec", canonical(["fit", cell.codec.model_dump(mode="json"), cell.storage, parts.cap_bytes])
     if isinstance(parts.method, Matcher) and parts.method.prepares:
         told = entries(cell, parts)
@@ -82,7 +81,7 @@ def _match(cell: Cell, parts: Parts) -> dict[str, Any]:
     if cell.space == "code":
         seen["codec"] = cell.codec.model_dump(mode="json")
         chosen = type(parts.codec).begin is not Codec.begin
-        if chosen or type(parts.codec).fit is not Codec.fit:
+        if chosen or parts.codec.has_fit:
             seen |= {"storage": cell.storage, "cap_bytes": parts.cap_bytes}
         if chosen:  # from the row's own first items
             seen["seed"] = cell.seed

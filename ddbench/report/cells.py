@@ -40,10 +40,7 @@ def headings(table: Table) -> list[str]:
             "encoded held-out set; not to be compared with students on signals."
         )
     if not table.is_ranked:
-        lines.append(
-            "NOT RANKED, in the order of names: the codecs of these rows fit their transform again on the real "
-            "training set whenever a set is read; the budget does not charge it."
-        )
+        lines.append(f"NOT RANKED, in the order of names: {' '.join(_unpaid(table))}")
     if any(network == UNSEEN for _, network in table.scores):
         lines.append(f"{UNSEEN}: mean over the student networks that are not the row's match network.")
     lines.append(
@@ -51,6 +48,20 @@ def headings(table: Table) -> list[str]:
         "(none for one seed)."
     )
     return lines
+
+
+def _unpaid(table: Table) -> list[str]:
+    """Why rows of the table are not ranked."""
+    why = []
+    if any(row.is_refitted for row in table.rows):
+        why.append(
+            "the codecs of these rows fit their transform again on the real training set whenever a set is read; the "
+            "budget does not charge it."
+        )
+    if any(row.is_free_in_domain for row in table.rows):
+        which = ", ".join(sorted({row.cell.codec.name for row in table.rows if row.is_free_in_domain}))
+        why.append(f"the decoder of {which} was trained on this dataset; the budget does not charge it.")
+    return why
 
 
 def header(table: Table, narrow: bool = False) -> tuple[list[str], list[str]]:

@@ -45,6 +45,7 @@ def record(table: Table, row: Row) -> dict[str, Any]:
         "allowed_bytes": row.allowed_bytes,
         "over_bytes": row.over_bytes,
         "refitted_bytes": max((r.bytes.refitted for r in row.ok if r.bytes), default=0),
+        "free_in_domain_bytes": max((r.bytes.free_in_domain for r in row.ok if r.bytes), default=0),
         "is_ranked": table.is_ranked,
         "scores": scores,
         "seconds": row.seconds,

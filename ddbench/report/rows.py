@@ -1,8 +1,8 @@
 """Results put together into rows and tables: what may stand side by side, and in which order. torch-free.
 
 A row is a cell without its seed. A table holds rows of one dataset, one evaluation protocol, one scored split and one
-set of versions; anything else is another table. Students on codes have columns of their own, and rows whose codec fits
-its transform again, uncharged, have a table of their own that is not ranked.
+set of versions; anything else is another table. Students on codes have columns of their own, and rows whose decoder
+rests on the dataset itself and costs nothing have a table of their own that is not ranked.
 """
 
 from __future__ import annotations
@@ -75,6 +75,16 @@ class Row:
     def is_refitted(self) -> bool:
         """Whether a part of the decoder costs nothing because it is fitted again on the training set."""
         return any(r.bytes.refitted for r in self.ok if r.bytes)
+
+    @property
+    def is_free_in_domain(self) -> bool:
+        """Whether the decoder costs nothing although it was trained on the dataset."""
+        return any(r.bytes.free_in_domain for r in self.ok if r.bytes)
+
+    @property
+    def is_unranked(self) -> bool:
+        """Whether what was fitted on the dataset costs nothing."""
+        return self.is_refitted or self.is_free_in_domain
 
     @property
     def ran_out(self) -> bool:
@@ -153,7 +163,7 @@ class Table:
     @property
     def is_ranked(self) -> bool:
         """False where decoders are free that were fitted on these data; rows then stand by name."""
-        return not any(row.is_refitted for row in self.rows)
+        return not any(row.is_unranked for row in self.rows)
 
     @property
     def cell(self) -> Cell:
@@ -232,10 +242,10 @@ def tables(results: Iterable[Result]) -> list[Table]:
     rows = [Row(tuple(sorted(group, key=lambda r: (r.cell.seed, r.run_id)))) for group in by_row.values()]
     kinds: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:
-        kinds[_comparable(row.cell), row.is_refitted].append(row)
+        kinds[_comparable(row.cell), row.is_unranked].append(row)
     found = [
-        Table(tuple(_in_order(draft.rows)), tuple(kinds.get((alike, False), ())) if refitted else ())
-        for (alike, refitted), kind in kinds.items()
+        Table(tuple(_in_order(draft.rows)), tuple(kinds.get((alike, False), ())) if unranked else ())
+        for (alike, unranked), kind in kinds.items()
         for draft in _by_versions(kind)
     ]
     return sorted(found, key=lambda t: (*_table_order(t.cell), not t.is_ranked))
@@ -279,7 +289,7 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
         scores = [(column_of(column, space), _first_network(row)) for space in SPACES for column in columns]
         # What was scored on codes alone is no better or worse than what was scored on signals: it comes after.
         found = ((i, -mean.mean) for i, score in enumerate(scores) if (mean := row.accuracy(score)))
-        best = (0, 0.0) if row.is_refitted else next(found, (len(scores), 0.0))
+        best = (0, 0.0) if row.is_unranked else next(found, (len(scores), 0.0))
         names = (cell.codec.name, arguments(cell.codec.args), cell.storage, cell.method.name, cell.space)
         return row.is_ceiling, caps[str(cell.budget)], str(cell.budget), best, names
 

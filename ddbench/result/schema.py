@@ -37,6 +37,11 @@ class StorageReport(_Record):
         description="Leaves that are not stored but fitted again on the training set whenever the set is read: "
         "reported, not charged; such rows are not ranked.",
     )
+    free_in_domain: Annotated[Bytes, ADDED] = Field(
+        default=0,
+        description="Of `decoder`, what was trained on the dataset itself and yet is not charged, since the suite lets "
+        "it go free; such rows are not ranked.",
+    )
     items: tuple[int, ...] = Field(description="Stored items of each class.")
     signals: tuple[int, ...] = Field(description="Decoded signals of each class.")
 

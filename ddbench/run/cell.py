@@ -220,7 +220,7 @@ def make(
 
 def workshop(cell: Cell, data: Data, cap: int, device: torch.device) -> Workshop:
     """What the cell's set is made with: its codec, fitted (or found in the cache), and its match network."""
-    target = Target(data.card.signal, data.card.n_classes, cap, cell.storage)
+    target = Target(data.card.signal, data.card.n_classes, cap, cell.storage, data.card.family)
     codec: Codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
     fitted = {n: t.to(device) if isinstance(t, torch.Tensor) else t for n, t in fit(cell, codec, data).items()}
     network = registry.build("network", cell.network.name, cell.network.args)
@@ -239,7 +239,7 @@ def fit_on(dataset: Choice, evaluate_on: str, choice: Choice, codec: Codec, data
         "codec": choice.model_dump(mode="json"), "version": codec.version, "target": repr(codec.target),
     }  # fmt: skip
     stream = rng.generator("codec-fit", dataset=data.card.revision)
-    if type(codec).fit is Codec.fit:
+    if not codec.has_fit:
         return {}
     found = cached("fit", coordinates, lambda: codec.fit(data.source, stream))  # pyright: ignore[reportArgumentType]
     return dict(found)
@@ -296,6 +296,7 @@ def card_of(cell: Cell, data: Data, codec: Codec, built: Built, cap: int) -> Car
         signal=data.card.signal,
         codec=cell.codec,
         codec_version=codec.version,
+        family="" if data.card.family == data.card.name else data.card.family,
         storage=cell.storage,
         cap_bytes=cap,
         counts=built.counts,
@@ -324,6 +325,7 @@ def measure(stored: DistilledSet, cap: int) -> StorageReport:
         decoder=codec.decoder_bytes,
         decoder_training_data=codec.decoder_training_data,
         refitted=refitted_bytes(codec),
+        free_in_domain=codec.decoder_bytes if codec.free_in_domain else 0,
         items=stored.card.counts,
         signals=tuple(n * codec.signals_per_item for n in stored.card.counts),
     )
@@ -344,6 +346,11 @@ def storage_notes(storage: StorageReport, cell: Cell) -> list[str]:
         notes.append(
             f"The codec's transform ({storage.refitted:,} bytes) is not stored: it is fitted again on the real "
             "training set whenever the set is read. The row is not ranked."
+        )
+    if storage.free_in_domain:
+        notes.append(
+            f"The codec's decoder ({storage.free_in_domain:,} bytes) was trained on the dataset itself and costs "
+            "nothing here. The row is not ranked."
         )
     if cell.storage != "float32":
         notes.append(f"Codes are stored as {cell.storage}; students train on the rounded set.")

@@ -1,0 +1,159 @@
+"""The network itself: its shapes without its weights, its weights without anything else, once a process and device."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ddbench.canonical import canonical
+from ddbench.errors import DataError
+from ddbench_codecs.autoencoders.adapters import ADAPTERS, Adapter
+from ddbench_codecs.autoencoders.weights import Weights, present_name
+
+PROBE = 256
+"""Side of the picture by which a model is asked for its stride; no stride is larger."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a model makes of pictures."""
+
+    channels: int
+    f: int
+    """Pixels a cell of the code, along each axis."""
+    C: int
+
+
+def adapter_of(weights: Weights) -> Adapter:
+    """Raises: DataError for a class that has no adapter."""
+    name = weights.config["_class_name"]
+    if name not in ADAPTERS:
+        raise DataError(
+            f"{weights.folder} holds a model of class {name!r}; there are adapters for {', '.join(ADAPTERS)}. Others "
+            "can be added in ddbench_codecs/autoencoders/adapters.py."
+        )
+    return ADAPTERS[name]
+
+
+def geometry(weights: Weights) -> Geometry:
+    """Channels, stride and latent channels, asked of the model itself on empty tensors.
+
+    Raises: DataError where config.json describes no model, or one whose decoder does not give back what it was given.
+    """
+    adapter_of(weights)
+    try:
+        return _geometry(canonical(weights.config))
+    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+        raise DataError(f"{weights.folder}/config.json describes no model that works: {error}.") from error
+
+
+def check_fit(weights: Weights) -> None:
+    """Raises: DataError naming weights that are missing, unknown, or of another shape than config.json asks for."""
+    geometry(weights)
+    wanted = {n: tuple(t.shape) for n, t in skeleton(canonical(weights.config)).state_dict().items()}
+    found = {n: e.shape for n, e in weights.entries.items()}
+    faults = [f"{n} is missing" for n in wanted if n not in found]
+    faults += [f"{n} is not known" for n in found if n not in wanted]
+    faults += [f"{n} has shape {found[n]}, not {wanted[n]}" for n in wanted if n in found and found[n] != wanted[n]]
+    if faults:
+        files = ", ".join(file.name for file in weights.files)
+        more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise DataError(
+            f"The weights in {weights.folder} ({files}) do not fit its config.json: {'; '.join(faults[:3])}{more}. The "
+            "two are of different models: fetch or copy both again."
+        )
+
+
+def scale_of(weights: Weights) -> tuple[Tensor, Tensor]:
+    """(shift, factor) `[C or 1, 1, 1]` in float64: the code is (latent − shift)·factor, of about unit variance."""
+    config = skeleton(canonical(weights.config)).config
+    stated = weights.config if not adapter_of(weights).scaled_by_default else config
+    factor, shift = (stated.get(n) for n in ("scaling_factor", "shift_factor"))
+    mean, std = (config.get(n) for n in ("latents_mean", "latents_std"))
+    shift = _per_channel(mean if mean is not None else shift or 0.0)
+    return shift, _per_channel(1.0 if factor is None else factor) / _per_channel(std if std is not None else 1.0)
+
+
+@lru_cache(maxsize=8)
+def skeleton(config: str) -> Any:
+    """The model of a config (canonical JSON) with empty tensors."""
+    import diffusers
+    from diffusers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()  # it warns of every field of an older or newer config
+    try:
+        raw = json.loads(config)
+        with torch.device("meta"):
+            return getattr(diffusers, raw["_class_name"]).from_config(raw).eval().requires_grad_(False)
+    finally:
+        logging.set_verbosity(before)
+
+
+@lru_cache(maxsize=32)
+def _geometry(config: str) -> Geometry:
+    model = skeleton(config)
+    adapter, c = ADAPTERS[type(model).__name__], model.config["in_channels"]
+    with torch.no_grad():
+        z = adapter.encode(model, torch.empty(1, c, PROBE, PROBE, device="meta"))
+        back = adapter.decode(model, z)
+    f = PROBE // z.shape[-1]
+    if tuple(z.shape[2:]) != (PROBE // f, PROBE // f) or tuple(back.shape[1:]) != (c, PROBE, PROBE):
+        raise ValueError(
+            f"of a picture of {c} × {PROBE} × {PROBE} it makes {tuple(z.shape[1:])}, then {tuple(back.shape[1:])}"
+        )
+    return Geometry(c, f, z.shape[1])
+
+
+def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """The model with its weights, for use alone; `digest` is that of the weights, so that changed ones are read anew.
+
+    Raises: DataError where they cannot be read.
+    """
+    return _loaded(canonical(weights.config), weights.files, digest, device, dtype)
+
+
+@lru_cache(maxsize=3)
+def _loaded(config: str, files: tuple[Path, ...], digest: str, device: torch.device, dtype: torch.dtype) -> Any:
+    model = copy.deepcopy(skeleton(config))
+    # `assign` puts the tensors in the place of the empty ones; nothing is drawn at random on the way
+    model.load_state_dict(read(files), assign=True)
+    # not diffusers' own `to`, which warns of every cast
+    nn.Module.to(model, device=device, dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return model.eval().requires_grad_(False)
+
+
+def read(files: Iterable[Path], beginnings: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
+    """The weights whose names begin so, as the files hold them. Raises: DataError where they cannot be read."""
+    found: dict[str, Tensor] = {}
+    for file in files:
+        try:
+            found |= {present_name(n): t for n, t in load_file(file).items()}
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"{file} cannot be read: {error}. Fetch or copy it again.") from error
+    return {n: t for n, t in found.items() if n.startswith(beginnings)}
+
+
+class Decoding(nn.Module):
+    """`decode` as a module's forward, so that stored weights can stand in for the model's own."""
+
+    def __init__(self, model: Any, decode: Any) -> None:
+        super().__init__()
+        self.model, self.decode = model, decode
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.decode(self.model, z)
+
+
+def _per_channel(value: Any) -> Tensor:
+    return torch.as_tensor(value, dtype=torch.float64).reshape(-1, 1, 1)
