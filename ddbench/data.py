@@ -42,6 +42,7 @@ class Data:
     card: DatasetCard
     train: Split
     held_out: Split
+    evaluate_on: Literal["test", "validation"] = "test"
 
     @cached_property
     def members(self) -> tuple[Int[Tensor, " n_k"], ...]:
@@ -85,7 +86,7 @@ def load(dataset: Dataset, evaluate_on: Literal["test", "validation"] = "test") 
     if evaluate_on == "test":
         return Data(card, train, test)
     kept, held_out = validation_split(train.labels, card)
-    return Data(card, train.take(kept), train.take(held_out))
+    return Data(card, train.take(kept), train.take(held_out), evaluate_on)
 
 
 def _check_finite(name: str, dataset: str, split: Split) -> None:

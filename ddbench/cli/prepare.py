@@ -17,6 +17,7 @@ from ddbench.cli.run import SOME_FAILED, UNREADY, filtered
 if TYPE_CHECKING:
     from ddbench.planning.shared import Share
     from ddbench.run.prepare import Prepared
+    from ddbench.spec.suite import Suite
 
 REPORT_EVERY_S = 10.0
 """Seconds between two lines of progress where it is not a terminal that reads them."""
@@ -27,9 +28,12 @@ REDRAW_S = 0.2
 @click.argument("suite")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, or one such as cuda:1.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of the process.")
+@click.option(
+    "--download/--no-download", default=None, help="Whether files may be fetched; default: $DDBENCH_DOWNLOAD, else not."
+)
 @click.option("--only", metavar="TEXT", help="Prepare only for cells whose title holds TEXT.")
-def prepare(suite: str, device: str, threads: int, only: str | None) -> None:
-    """Make what cells of SUITE share, so that `ddbench run` finds it: data, codec fits, a matcher's experts.
+def prepare(suite: str, device: str, threads: int, download: bool | None, only: str | None) -> None:
+    """Make what cells of SUITE share, so that `ddbench run` finds it: files, codec fits, encoded data, experts.
 
     What is made stays in the cache: the same command again resumes, and several at once share the work. Exit code 1
     where some of it failed, 3 where data are missing.
@@ -38,6 +42,8 @@ def prepare(suite: str, device: str, threads: int, only: str | None) -> None:
     from ddbench.planning.load import load_suite
     from ddbench.planning.shared import shared_work
 
+    meter = _Meter(sys.stderr.isatty())
+    _fetch(load_suite(suite, plugins=False), download, meter)
     loaded = load_suite(suite)
     cells = filtered(expand(loaded), only)
     shares = shared_work(cells)
@@ -53,7 +59,6 @@ def prepare(suite: str, device: str, threads: int, only: str | None) -> None:
     said = ", ".join(f"{name} {counts[kind]}" for kind, name in NAMES.items() if counts[kind])
     click.echo(f"{loaded.name}, {len(cells)} cells. To prepare: {said}. Cache: {cache_root()}")
     done: list[Prepared] = []
-    meter = _Meter(sys.stderr.isatty())
     try:
         for one in prepared(shares, chosen, lambda share: meter.begin(len(done) + 1, len(shares), title(share))):
             meter.clear()
@@ -66,7 +71,33 @@ def prepare(suite: str, device: str, threads: int, only: str | None) -> None:
     _conclude(done)
 
 
-NAMES = {"data": "data", "codec": "codec fits", "prepare": "work of methods (experts)"}
+NAMES = {"data": "data", "codec": "codec fits", "codes": "encoded data", "prepare": "work of methods (experts)"}
+
+
+def _fetch(suite: Suite, download: bool | None, meter: _Meter) -> None:
+    """Has the files of every dataset and codec ready; where a codec's are not, there is nothing to plan: exit code 3.
+
+    A dataset's may be missing: the rest is then prepared without it.
+    """
+    from ddbench.datasets.locations import allow_downloads
+    from ddbench.errors import DdbenchError
+    from ddbench.planning.fetching import fetch, used
+
+    allowed = allow_downloads() if download is None else download
+    uses, lacking = used(suite), False
+    for i, (kind, choice) in enumerate(uses):
+        try:
+            said = fetch(kind, choice, allowed, meter.begin(i + 1, len(uses), f"files of {kind} {choice}"))
+        except DdbenchError as error:
+            meter.clear()
+            click.echo(f"{kind} {choice}: {error}", err=True)
+            lacking |= kind == "codec"
+            continue
+        meter.clear()
+        if said:
+            click.echo(f"{kind} {choice}: {said}")
+    if lacking:
+        raise click.exceptions.Exit(UNREADY)
 
 
 def title(share: Share) -> str:
@@ -79,6 +110,8 @@ def title(share: Share) -> str:
     budgets = ", ".join(dict.fromkeys(str(c.budget) for c in share.cells))
     if share.kind == "data":
         what = f"data of {where}"
+    elif share.kind == "codes":
+        what = f"codes of {codec_label(cell)} of {where}"
     elif share.kind == "codec":
         what = f"fit of {codec_label(cell)} on {where} at {budgets}"
     else:

@@ -161,7 +161,7 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
     n = slots(cost_of((*leaves, *extra), shop.cell.storage), shop.n_classes, shop.cap_bytes)
     index = initial.draw(shop.data, shop.cell.budget, shop.cell.seed, n * shop.codec.signals_per_item)
     codes = shop.encode(index)
-    space = match_space(shop.cell.space, shop.data, shop.codec, codes, shop.device)
+    space = match_space(shop.cell.space, shop.data, shop.codec, codes, shop.device, tell)
     y = torch.arange(shop.n_classes).repeat_interleave(n)
     if matcher.start() == "noise":
         codes |= space.noise(codes, y, initial.noise(shop.data, shop.cell.budget, shop.cell.seed))
@@ -188,9 +188,15 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
         extra,
         y,
         shop.device,
-        shop.codec.decode_chunk,
+        _chunk(shop, len(y)),
     )
     return prepare_task(task, matcher, prepared, notes)
+
+
+def _chunk(shop: Workshop, m: int) -> int | None:
+    """Of m items, how many are decoded at once; None where they all are: chunks are decoded twice."""
+    chunk = shop.codec.decode_chunk
+    return None if chunk is None or chunk >= m or shop.cell.space == "code" else chunk
 
 
 def prepare_task(task: Matching, matcher: Matcher, prepared: Tensors, notes: tuple[str, ...] = ()) -> Matching:

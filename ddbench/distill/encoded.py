@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ddbench.data import Data, NormalisedSource
 from ddbench.errors import PluginError
 from ddbench.interfaces.codec import Codec, Codes
 from ddbench.interfaces.dataset import Source
+from ddbench.store_shared import cached_each
 
 ENCODE_BATCH = 512
+"""Most signals that are read at once,"""
+ENCODE_VALUES = 2**24
+"""and most values of theirs (64 MB in float32)."""
+
+Tell = Callable[[float], None]
+"""Told the share that is done."""
 
 
-def encode_all(codec: Codec, shared: Codes, source: Source, device: torch.device) -> Float[Tensor, "n *shape"]:
+def encode_split(
+    codec: Codec,
+    shared: Codes,
+    data: Data,
+    split: Literal["train", "held_out"],
+    device: torch.device,
+    tell: Tell = lambda fraction: None,
+) -> Float[Tensor, "n *shape"]:
+    """The codes of a whole split, on the device: from the cache, or put there, where the codec keeps its encodings."""
+    source = NormalisedSource(data.train if split == "train" else data.held_out, data.card.signal)
+    if not codec.keeps_encodings:
+        return encode_all(codec, shared, source, device, tell)
+    signal = data.card.signal
+    named = {
+        "dataset": data.card.name, "revision": data.card.revision, "evaluate_on": data.evaluate_on, "split": split,
+        "signal": [list(signal.shape), list(signal.mean), list(signal.std), signal.low, signal.high],
+        "codec": type(codec).__name__, "version": codec.version, "args": codec.config.model_dump(mode="json"),
+    }  # fmt: skip
+
+    def compute(_: list[int]) -> list[dict[str, Tensor]]:
+        return [{"codes": encode_all(codec, shared, source, device, tell).cpu()}]
+
+    ((_, found),) = cached_each("codes", [named], compute)
+    return found["codes"].to(device)
+
+
+def encode_all(
+    codec: Codec, shared: Codes, source: Source, device: torch.device, tell: Tell = lambda fraction: None
+) -> Float[Tensor, "n *shape"]:
     """The code leaf of every signal of a source, as the codec gives it, on the device.
 
     Signals are read and encoded a batch at a time, so that only their codes are ever held whole. `shared` are the
@@ -23,13 +63,14 @@ def encode_all(codec: Codec, shared: Codes, source: Source, device: torch.device
     encoded: Tensor | None = None
     start = 0
     with torch.no_grad():
-        for x, y in source.batches(ENCODE_BATCH):
+        for x, y in source.batches(max(1, min(ENCODE_BATCH, ENCODE_VALUES // prod(codec.target.signal.shape)))):
             code = codec.encode(x.to(device), y.to(device), shared)[codec.code_leaf]
             assert isinstance(code, Tensor)
             if encoded is None:
                 encoded = code.new_empty(len(source), *code.shape[1:])
             encoded[start : start + len(code)] = code
             start += len(code)
+            tell(start / len(source))
     assert encoded is not None, "a split has signals"
     return encoded
 

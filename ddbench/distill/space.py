@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench.data import Data
-from ddbench.distill.encoded import check_finite, encode_all, standardisation
+from ddbench.distill.encoded import Tell, check_finite, encode_split, standardisation
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Tensors
 from ddbench.interfaces.method import Space
@@ -90,6 +90,8 @@ class CodeSpace(MatchSpace):
     device: torch.device
     shared: Codes
     """Class and set leaves that `encode` needs."""
+    tell: Tell = lambda fraction: None
+    """Told how much of the training set is encoded."""
 
     def __post_init__(self) -> None:
         if self.codec.code_leaf is None:
@@ -100,7 +102,7 @@ class CodeSpace(MatchSpace):
                 "code space one code stands for one signal. Match it in signal space."
             )
         self.leaf = self.codec.code_leaf
-        encoded = encode_all(self.codec, self.shared, self.data.source, self.device)
+        encoded = encode_split(self.codec, self.shared, self.data, "train", self.device, self.tell)
         self.shape = tuple(encoded.shape[1:])
         check_finite(encoded, self.codec, f"training items of {self.data.card.name!r}")
         self.augmentation = self.codec.code_augmentation(self.data.card.signal.augmentation)
@@ -125,8 +127,15 @@ class CodeSpace(MatchSpace):
         return {self.leaf: params[self.leaf].detach() * self.std + self.mean}
 
 
-def match_space(space: Space, data: Data, codec: Codec, shared: Codes, device: torch.device) -> MatchSpace:
-    return CodeSpace(data, codec, device, shared) if space == "code" else SignalSpace(data, codec, device)
+def match_space(
+    space: Space,
+    data: Data,
+    codec: Codec,
+    shared: Codes,
+    device: torch.device,
+    tell: Tell = lambda fraction: None,
+) -> MatchSpace:
+    return CodeSpace(data, codec, device, shared, tell) if space == "code" else SignalSpace(data, codec, device)
 
 
 def _parameter(value: object, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""What cells share, known before any data are read: data, codec fits, and what matchers prepare (experts)."""
+"""What cells share, known before any data are read: data, codec fits, encoded data, what matchers prepare (experts)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from ddbench.planning.facts import Parts, asked, parts_of
 from ddbench.planning.room import match_shape, room_of
 from ddbench.spec.cell import Cell
 
+ShareKind = Literal["data", "codec", "codes", "prepare"]
+
 
 @dataclass(frozen=True)
 class Share:
     """Work that one or more cells need and that is done once."""
 
-    kind: Literal["data", "codec", "prepare"]
+    kind: ShareKind
     cells: tuple[Cell, ...]
     """Those that need it; the first one's code path does it."""
 
@@ -34,7 +36,7 @@ def shared_work(cells: Iterable[Cell]) -> list[Share]:
             group = found.setdefault(data, {})
             before = group[name].cells if name in group else ()
             group[name] = Share(kind, (*before, cell))
-    order = ("data", "codec", "prepare")
+    order = ("data", "codec", "codes", "prepare")
     return [share for group in found.values() for share in sorted(group.values(), key=lambda s: order.index(s.kind))]
 
 
@@ -50,7 +52,7 @@ def entries(cell: Cell, parts: Parts) -> dict[str, int]:
     return {f"{match} {canonical(coordinates)}": size for coordinates, size in told}
 
 
-def _needs(cell: Cell) -> Iterator[tuple[Literal["data", "codec", "prepare"], str]]:
+def _needs(cell: Cell) -> Iterator[tuple[ShareKind, str]]:
     """(kind, name) of each share of the cell; cells with the same name share it."""
     yield "data", "data"
     if cell.budget is None:
@@ -60,10 +62,17 @@ def _needs(cell: Cell) -> Iterator[tuple[Literal["data", "codec", "prepare"], st
     parts = parts_of(cell)
     if parts.codec.has_fit:
         yield "codec", canonical(["fit", cell.codec.model_dump(mode="json"), cell.storage, parts.cap_bytes])
+    if parts.codec.keeps_encodings and "code" in (cell.space, *cell.protocol.student_spaces):
+        yield "codes", canonical(["codes", cell.codec.model_dump(mode="json"), tests_codes(cell)])
     if isinstance(parts.method, Matcher) and parts.method.prepares:
         told = entries(cell, parts)
         whole = canonical(cell.model_dump(mode="json", exclude={"seed", "protocol", "versions"}))
         yield "prepare", canonical(["prepare", *sorted(told)]) if told else f"{whole} {canonical(_match(cell, parts))}"
+
+
+def tests_codes(cell: Cell) -> bool:
+    """Whether students are tested on the encoded held-out set."""
+    return "code" in cell.protocol.student_spaces
 
 
 def _match(cell: Cell, parts: Parts) -> dict[str, Any]:

@@ -268,7 +268,8 @@ def learn_with_checkpoints(
             record.save()
             saved = time.monotonic()
 
-    if matcher.prepares:
+    encodes = shop.codec.keeps_encodings and shop.cell.space == "code"
+    if matcher.prepares or encodes:
         report("prepare", 0.0)
         with record.phase("prepare"):
             task = first_task(shop, matcher, tell)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ddbench.artifact import DistilledSet
-from ddbench.data import Data, NormalisedSource
-from ddbench.distill.encoded import check_finite, encode_all, standardisation
+from ddbench.data import Data
+from ddbench.distill.encoded import check_finite, encode_split, standardisation
 from ddbench.interfaces.codec import Codes
 from ddbench.interfaces.dataset import Split
 from ddbench.interfaces.signal import SignalSpec
@@ -32,11 +32,11 @@ def as_codes(stored: DistilledSet, data: Data, device: torch.device) -> Data:
         for leaf in (*codec.leaves(), *codec.refitted())
         if leaf.scope != "item"
     }
-    real = encode_all(codec, shared, data.source, device)
+    real = encode_split(codec, shared, data, "train", device)
     check_finite(real, codec, f"training items of {data.card.name!r}")
     mean, std = standardisation(real)
     del real
-    held_out = encode_all(codec, shared, NormalisedSource(data.held_out, signal), device).cpu()
+    held_out = encode_split(codec, shared, data, "held_out", device).cpu()
     check_finite(held_out, codec, f"held-out items of {data.card.name!r}")
     code = stored.codes[codec.code_leaf]
     assert isinstance(code, Tensor), "a code leaf has a fixed shape"

@@ -13,10 +13,11 @@ import torch
 
 from ddbench import registry
 from ddbench.distill.build import first_task
+from ddbench.distill.encoded import encode_split
 from ddbench.errors import DataError, DdbenchError, RunError
 from ddbench.files import write_atomic
 from ddbench.planning.facts import cap_bytes
-from ddbench.planning.shared import Share
+from ddbench.planning.shared import Share, tests_codes
 from ddbench.run.cell import load_data, workshop
 from ddbench.spec.cell import Cell
 from ddbench.store import Touched, cache_root, listening
@@ -93,6 +94,11 @@ def _do(share: Share, cell: Cell, device: torch.device, tell: Tell) -> int:
     if share.kind == "data":
         return sum(s.signals.nbytes for s in (data.train, data.held_out))
     shop = workshop(cell, data, cap_bytes(cell, data.card), device)
+    if share.kind == "codes":
+        both = any(tests_codes(c) for c in share.cells)
+        encode_split(shop.codec, shop.fitted, data, "train", device, tell)
+        if both:
+            encode_split(shop.codec, shop.fitted, data, "held_out", device, tell)
     if share.kind == "prepare":
         first_task(shop, registry.build("method", cell.method.name, cell.method.args), tell)
     return 0

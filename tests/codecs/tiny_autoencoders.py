@@ -83,11 +83,14 @@ MODELS: dict[str, Callable[..., Any]] = {"kl": kl, "vq": vq, "tiny": tiny, "dc":
 
 @cache
 def folder() -> Path:
-    """A folder with a model of every class, and `in_domain`, a small one trained (it says) on `made_up`."""
+    """A folder with a model of every class, some with other scales, and `in_domain`, trained (it says) on `made_up`."""
     root = Path(tempfile.mkdtemp(prefix="ddbench-models-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     for name, make in MODELS.items():
         save(root / name, make)
+    save(root / "kl_shifted", scaling_factor=1.5, shift_factor=0.3)
+    save(root / "kl_spread", scaling_factor=0.5, latents_mean=(0.1, 0.2, 0.3, 0.4), latents_std=(1.0, 2.0, 3.0, 4.0))
+    save(root / "unit_range", card={"range": [0, 1]})
     save(root / "in_domain", tiny, card={"training_data": "Made-up pictures.", "datasets": ["made_up"]})
     return root
 

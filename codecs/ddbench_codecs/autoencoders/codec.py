@@ -28,8 +28,8 @@ from ddbench_codecs.items import dense, one_signal_each
 
 PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**21}
 """Pixels that go through a network at once without gradients: 4 and 32 pictures of 256 × 256."""
-PIXELS_WITH_GRADIENT = {"cpu": 2**17, "cuda": 2**19}
-"""With gradients, when what every layer gave is kept."""
+PIXELS_WITH_GRADIENT = 2**17
+"""With gradients, when what every layer gave is kept: 2 pictures of 256 × 256."""
 ON_LATENTS = ("crop", "cutout", "flip", "scale")
 """Families of augmentation that keep their meaning on a map of latents (docs/concepts.md)."""
 
@@ -85,8 +85,7 @@ class Autoencoder(Codec):
         H, W = self.pixels.extent
         self.shape = (shape.C, H // shape.f, W // shape.f)
         self._account()
-        budget = PIXELS_WITH_GRADIENT["cuda" if torch.cuda.is_available() else "cpu"]
-        self.decode_chunk = self.config.decode_chunk or max(1, budget // (H * W))
+        self.decode_chunk = self.config.decode_chunk or max(1, PIXELS_WITH_GRADIENT // (H * W))
 
     def _account(self) -> None:
         """Who pays for the decoder, and what is said of it."""

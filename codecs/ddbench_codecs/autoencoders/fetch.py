@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import huggingface_hub
+from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
+
 from ddbench.errors import DataError
 from ddbench_codecs.autoencoders.card import CARD
 from ddbench_codecs.autoencoders.model import check_fit
@@ -41,9 +44,6 @@ def _said(weights: Weights, how: str) -> str:
 
 
 def _download(place: Place, tell: Callable[[float], None], again: bool) -> None:
-    import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
-
     def get(file: str) -> str:
         name = place.in_repository(file)
         try:
