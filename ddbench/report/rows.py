@@ -263,7 +263,9 @@ def _by_versions(rows: Sequence[Row]) -> list[_Draft]:
     for row in sorted(rows, key=lambda r: (r.cell.versions.codec, r.cell.versions.method), reverse=True):
         cell = row.cell
         own = {
-            ("codec", cell.codec.name): cell.versions.codec,
+            # behind the plus stands what a version has from the arguments: the digest of the weights that they name
+            ("codec", cell.codec.name): cell.versions.codec.partition("+")[0],
+            ("weights", cell.codec.name + arguments(cell.codec.args)): cell.versions.codec,
             ("method", cell.method.name): cell.versions.method,
             ("network", cell.network.name): cell.versions.network,
         }

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-
 import pytest
 import torch
 from codec_helpers import target
