@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -98,7 +99,11 @@ def contract_faults(kind: Kind, plugin: object) -> list[str]:
 
 def argument_faults(kind: Kind, name: str, args: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
     """(way to the argument, what is wrong with it) for every argument that the plug-in does not take."""
-    model = load(kind, name).Config
+    return model_faults(load(kind, name).Config, args)
+
+
+def model_faults(model: Any, args: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+    """The same for any pydantic model of arguments."""
     try:
         model(**args)
     except ValidationError as error:
@@ -119,10 +124,15 @@ def _argument_fault(e: Any, model: Any) -> str:
 
 def configure(kind: Kind, name: str, args: dict[str, Any]) -> Any:
     """The plug-in's validated arguments. Raises: SpecError naming every argument that is wrong."""
-    faults = argument_faults(kind, name, args)
+    return configured(load(kind, name).Config, args, f"The {kind} {name!r}")
+
+
+def configured(model: type[Any], args: Mapping[str, Any], who: str) -> Any:
+    """Validated arguments of `who`. Raises: SpecError naming every argument that is wrong."""
+    faults = model_faults(model, args)
     if faults:
-        raise SpecError(f"The {kind} {name!r} does not take these arguments: {' '.join(text for _, text in faults)}")
-    return load(kind, name).Config(**args)
+        raise SpecError(f"{who} does not take these arguments: {' '.join(text for _, text in faults)}")
+    return model(**args)
 
 
 def build(kind: Kind, name: str, args: dict[str, Any] | None = None, *more: Any) -> Any:

@@ -55,14 +55,16 @@ def _plugin(kind: Kind, name: str) -> None:
     if kind == "method":
         facts.append(("spaces", ", ".join(plugin.spaces)))
     _pairs(facts)
-    _arguments(plugin)
+    _arguments(plugin.Config)
+    if hasattr(plugin, "TrainConfig"):
+        _arguments(plugin.TrainConfig, f"Arguments of its training (ddbench codec train {name} --set ARGUMENT=VALUE)")
     if kind == "dataset":
         _card(registry.build("dataset", name).card())
 
 
-def _arguments(plugin: Any) -> None:
-    fields = plugin.Config.model_fields
-    click.echo("\nArguments:" if fields else "\nTakes no arguments.")
+def _arguments(config: Any, title: str = "Arguments") -> None:
+    fields = config.model_fields
+    click.echo(f"\n{title}:" if fields else "\nTakes no arguments.")
     for name, field in fields.items():
         default = (
             "required" if field.is_required() else f"default {_plain(field.get_default(call_default_factory=True))}"

@@ -115,7 +115,7 @@ def _note_interrupts() -> list[int]:
 
 
 def _restart_to_train() -> None:
-    """This process anew, where it lacks the environment that workers train in: `prepare` does its work itself."""
+    """This process anew, where it lacks the environment that workers train in: for commands that work themselves."""
     from ddbench.engines.allocator import environment_to_train_in
 
     environment = environment_to_train_in()
@@ -125,7 +125,7 @@ def _restart_to_train() -> None:
 
 def main() -> NoReturn:
     """The entry point of the console script."""
-    if "prepare" in sys.argv[1:2]:
+    if sys.argv[1:2] == ["prepare"] or sys.argv[1:3] == ["codec", "train"]:
         _restart_to_train()
     code = execute(sys.argv[1:])
     if code == BROKEN_PIPE:

@@ -25,6 +25,7 @@ from ddbench_codecs.autoencoders.pixels import Pixels
 from ddbench_codecs.autoencoders.tensor_files import FLOATS
 from ddbench_codecs.autoencoders.weights import find
 from ddbench_codecs.items import dense, one_signal_each
+from ddbench_codecs.kl_training import KlTraining
 
 PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**21}
 """Pixels that go through a network at once without gradients: 4 and 32 pictures of 256 × 256."""
@@ -34,7 +35,7 @@ ON_LATENTS = ("crop", "cutout", "flip", "scale")
 """Families of augmentation that keep their meaning on a map of latents (docs/concepts.md)."""
 
 
-class Autoencoder(Codec):
+class Autoencoder(KlTraining, Codec):
     """Stores the latent `[C, ⌈h/f⌉, ⌈w/f⌉]` of a signal; C and f are the model's own.
 
     `x → Pixels → encoder → posterior mean → (· − shift)·scale → z [C, H/f, W/f] → inverse → decoder → Pixels⁻¹ → x̂`
