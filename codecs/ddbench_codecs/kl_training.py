@@ -47,14 +47,16 @@ class KlTraining:
         with torch.no_grad():
             for name, parameter in state.parameters.items():
                 parameter.copy_(state.best.weights[name])
-        state.model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+        model: Any = state.model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
         stored = torch.float16 if config.weights == "float16" else torch.float32
-        state.model.to(stored).float()  # what is measured is what the file holds
+        _cast(model, stored)
+        _cast(model, torch.float32)  # what is measured is what the file holds
         held_out = batches.held_out()
-        mean, std = code_statistics(state.model, held_out, work.device)
-        loss, psnr = validate(state.model, held_out, config, work.device)
-        state.model.register_to_config(latents_mean=mean, latents_std=std)
-        _save(state.model.cpu().to(stored), into)
+        mean, std = code_statistics(model, held_out, work.device)
+        loss, psnr = validate(model, held_out, config, work.device)
+        model.register_to_config(latents_mean=mean, latents_std=std)
+        _cast(model.cpu(), stored)
+        _save(model, into)
         record: dict[str, Any] = {"steps": state.step, "best_step": state.best.step, "batch": config.batch}
         record |= {"lr": config.lr, "seed": config.seed, "loss": round(state.loss, 7)}
         record |= {"validation_loss": round(loss, 7)}
@@ -172,6 +174,12 @@ def _averaged(state: State):
         finally:
             for name, parameter in state.parameters.items():
                 parameter.copy_(now[name])
+
+
+def _cast(model: Any, dtype: torch.dtype) -> None:
+    """All weights to one type; diffusers' own `to` warns of models whose parts must not be."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
 
 
 def _save(model: Any, into: Path) -> None:

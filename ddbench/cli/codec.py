@@ -14,6 +14,12 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, entries=COMMANDS)
+EXAMPLE = """\b
+Example:
+  ddbench codec train autoencoder --dataset mnist --set f=4 --out models/digits
+"""
+
+
+@click.group(cls=LazyGroup, entries=COMMANDS, epilog=EXAMPLE)
 def codec() -> None:
     """Train a codec, or report on codecs."""
