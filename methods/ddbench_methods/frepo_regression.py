@@ -58,11 +58,13 @@ def regression_loss(
 ) -> Float[Tensor, ""]:
     """½ mean over real values of ‖y_r − F_r F_sᵀ (F_s F_sᵀ + λ' I)⁻¹ y_s‖², λ' = λ·tr(F_s F_sᵀ)/M.
 
-    The system is solved in float64: with λ = 1e-6 float32 has no digit left for the smallest eigenvalues.
+    Kernel and solution are float64: with λ = 1e-6 float32 has no digit left for the smallest eigenvalues, and a kernel
+    summed in float32 need not be positive definite any more.
     Source: arXiv 2206.00719, eq. 5.
     """
-    kernel = (f_s @ f_s.T).double()
+    exact = f_s.double()
+    kernel = exact @ exact.T
     eye = torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
     factor = torch.linalg.cholesky(kernel + ridge * kernel.trace() / len(kernel) * eye)
-    weights = f_s.T @ torch.cholesky_solve(y_s.double(), factor).to(f_s)
+    weights = (exact.T @ torch.cholesky_solve(y_s.double(), factor)).to(f_r)
     return 0.5 * (y_r - f_r @ weights).square().sum(1).mean()

@@ -75,6 +75,16 @@ def test_regression_is_the_slow_one_and_its_gradient_that_of_finite_differences(
     assert torch.autograd.gradcheck(lambda f, y: regression_loss(f, y, f_r, y_r, ridge), (f_s, y_s), eps=1e-7)
 
 
+def test_features_in_float32_that_are_all_but_equal_are_solved_as_in_float64() -> None:
+    near = (1 + 0.3 * drawn(300, 64)).relu()
+    f_s, f_r = torch.cat([near, near]), (1 + 0.3 * drawn(20, 64, seed=1)).relu()
+    y_s, y_r = drawn(600, 3, seed=2), drawn(20, 3, seed=3)
+    expected = float(regression_loss(f_s.float().double(), y_s, f_r.float().double(), y_r, 1e-6))
+    found = regression_loss(f_s.float(), y_s.float(), f_r.float(), y_r.float(), 1e-6)
+    assert found.dtype == torch.float32
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
 def test_without_ridge_items_that_are_the_real_values_predict_them() -> None:
     f, y = drawn(4, 7), drawn(4, 3, seed=1)
     assert float(regression_loss(f, y, f, y, 1e-12)) == pytest.approx(0, abs=1e-18)
