@@ -84,7 +84,8 @@ class HubImages(Dataset):
     def card(self) -> DatasetCard:
         config = self.config
         mean, std = config.per_channel(config.mean), config.per_channel(config.std)
-        return self.pictures(download=False).card(mean, std, "as its publisher states", config.augmentation)
+        pictures = self.pictures(download=False)
+        return pictures.card(mean, std, "as its publisher states", config.augmentation, family=config.family)
 
     def load(self) -> tuple[Split, Split]:
         return self.pictures(allow_downloads()).load()

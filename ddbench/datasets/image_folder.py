@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from ddbench.datasets.pictures import PROCESSING, centre_crop, channels_first, l
 from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.written import ADDED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,9 @@ class PictureConfig(PluginConfig):
     mean: tuple[float, ...] = Field((0.5,), description="Mean of the values in [0, 1], one or one a channel.")
     std: tuple[float, ...] = Field((0.25,), description="Their standard deviation, one or one a channel.")
     augmentation: str = Field(NATURAL, description="Operations of the augmentation, joined by _; '' for none.")
+    family: Annotated[str, ADDED] = Field(
+        "", description="Dataset of which these pictures are a copy or a part: decoders trained on it are paid for."
+    )
 
     @model_validator(mode="after")
     def _constants(self) -> PictureConfig:
@@ -129,7 +133,7 @@ class ImageFolder(Dataset):
     def card(self) -> DatasetCard:
         config = self.config
         mean, std = config.per_channel(config.mean), config.per_channel(config.std)
-        return self.pictures().card(mean, std, "the user's to say", config.augmentation)
+        return self.pictures().card(mean, std, "the user's to say", config.augmentation, family=config.family)
 
     def load(self) -> tuple[Split, Split]:
         return self.pictures().load()

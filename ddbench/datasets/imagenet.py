@@ -19,6 +19,8 @@ from ddbench.interfaces.plugin import PluginConfig
 
 LISTS = Path(__file__).parent / "files" / "imagenet_subsets.yaml"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FAMILY = "imagenet"
+"""Of all subsets, so that a decoder trained on ImageNet, or on another part of it, is paid for on each."""
 LICENCE = "ImageNet's terms of access: non-commercial research and education"
 SIZE = Field(256, ge=8, le=1024, description="Side of the square pictures: short side brought to it, middle cut out.")
 
@@ -100,7 +102,7 @@ class ImagenetSubset(Dataset):
         return cropped(name, names, side(root / "train", wnids), side(root / "val", wnids), self.config.size)
 
     def card(self) -> DatasetCard:
-        return self.pictures().card(MEAN, STD, LICENCE)
+        return self.pictures().card(MEAN, STD, LICENCE, family=FAMILY)
 
     def load(self) -> tuple[Split, Split]:
         return self.pictures().load()

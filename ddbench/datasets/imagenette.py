@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ddbench.canonical import digest
 from ddbench.datasets.downloads import fetch
-from ddbench.datasets.imagenet import LICENCE, MEAN, SIZE, STD, cropped, subsets
+from ddbench.datasets.imagenet import FAMILY, LICENCE, MEAN, SIZE, STD, cropped, subsets
 from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, allow_downloads, data_root
 from ddbench.datasets.picture_folders import files_in, side
 from ddbench.datasets.picture_sets import NATURAL, PictureSet
@@ -96,6 +96,7 @@ class Imagenette(Dataset):
             licence=LICENCE,
             smallest_class=min(self.train_counts),
             signal_bytes=3 * size * size,
+            family=FAMILY,
         )
 
     def load(self) -> tuple[Split, Split]:

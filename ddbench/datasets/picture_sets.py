@@ -92,6 +92,7 @@ class PictureSet:
         licence: str,
         augmentation: str = NATURAL,
         revision: object = None,
+        family: str = "",
     ) -> DatasetCard:
         """`revision`: what the data are known by (any JSON value), where not by the listings of both sides."""
         channels, height, width = self.shape
@@ -106,4 +107,5 @@ class PictureSet:
             licence=licence,
             smallest_class=min(self.train.labels.count(k) for k in range(len(self.class_names))),
             signal_bytes=channels * height * width,
+            family=family,
         )

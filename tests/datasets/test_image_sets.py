@@ -68,6 +68,20 @@ def test_a_subset_is_read_by_wordnet_id_in_label_order(data):
     assert told == []
 
 
+def test_whatever_is_a_part_of_imagenet_is_of_its_family(data):
+    imagenet_tree(data / "imagenet", NETTE, 2, 1)
+    assert ImagenetSubset(SubsetConfig(subset="nette", size=16)).card().family == "imagenet"
+    assert Imagenette(ImagenetteConfig(size=16)).card().family == "imagenet"
+    shutil.copytree(data / "imagenet", data / "mine")
+    own, told = (
+        ImageFolder(ImageFolderConfig.model_validate({"name": "mine", "size": 16, **family})).card()
+        for family in ({}, {"family": "imagenet"})
+    )
+    assert (own.family, told.family) == ("mine", "imagenet")
+    assert own.revision == told.revision
+    assert "family" not in ImageFolderConfig(name="mine").model_dump(), "cells from before keep their keys"
+
+
 def test_fetch_tells_how_far_it_is(data):
     imagenet_tree(data / "imagenet", NETTE, 1, 1)
     told = []
