@@ -219,9 +219,17 @@ def make(
 
 
 def workshop(cell: Cell, data: Data, cap: int, device: torch.device) -> Workshop:
-    """What the cell's set is made with: its codec, fitted (or found in the cache), and its match network."""
+    """What the cell's set is made with: its codec, fitted (or found in the cache), and its match network.
+
+    Raises: SpecError where the codec, or the weights that it rests on, are not those that the cell's key is of.
+    """
     target = Target(data.card.signal, data.card.n_classes, cap, cell.storage, data.card.family)
     codec: Codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
+    if codec.version != cell.versions.codec:
+        raise SpecError(
+            f"The cell was planned for version {cell.versions.codec} of the codec {cell.codec}; here it has version "
+            f"{codec.version} (after a + stands the digest of its weights). Run the suite into a new folder."
+        )
     fitted = {n: t.to(device) if isinstance(t, torch.Tensor) else t for n, t in fit(cell, codec, data).items()}
     network = registry.build("network", cell.network.name, cell.network.args)
     return Workshop(cell, data, codec, network, cap, device, fitted)

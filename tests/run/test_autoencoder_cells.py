@@ -160,6 +160,15 @@ def test_a_stored_decoder_is_what_decodes(tmp_path: Path, root: Path) -> None:
     assert not torch.equal(replace(stored, codes=spoilt).decode_items()[0], x)
 
 
+def test_a_cell_of_other_weights_is_not_run(root: Path) -> None:
+    made = cell("signal", method="random")
+    save(root / "mine", tiny, seed=1)
+    with pytest.raises(
+        SpecError, match=r"planned for version 1\+\w{16} of the codec autoencoder.* here it has version"
+    ):
+        workshop(made, load_data(made), 31360, torch.device("cpu"))
+
+
 def suite(model: str = "mine") -> None:
     text = SUITE + "    spaces: code\n    budgets: {ipc: 1}\n    network: {auto: {width: 4}}\n"
     Path("latents.yaml").write_text(text.replace("mine", model))
