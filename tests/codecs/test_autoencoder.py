@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from math import prod
 
 import pytest
@@ -19,6 +20,7 @@ from tiny_autoencoders import MODELS, built, kl
 from torch import Tensor
 from torch.nn import functional as F
 
+from ddbench.cost import cost_of
 from ddbench.errors import SpecError
 
 LARGE = "DDBENCH_LARGE_TESTS"
@@ -71,6 +73,23 @@ def test_scales_are_those_of_the_config() -> None:
     means, stds = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in ((0.1, 0.2, 0.3, 0.4), (1, 2, 3, 4)))
     z = encode(wide, wide.target.signal.normalise(x))
     torch.testing.assert_close(z.double(), (mean - means) / stds * 0.5, atol=1e-5, rtol=1e-4)
+
+
+def test_constants_of_codes_are_paid_for_with_the_decoder() -> None:
+    """Means and deviations of the target's codes are fitted on it; a paid decoder reads them from the set."""
+    at = target(3, 12, 12)
+    paid, plain = (built("in_domain_spread", replace(at, family=family)) for family in ("made_up", "another"))
+    known = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.18215, 0.18215 / 2, 0.18215 / 3, 0.18215 / 4]])
+    stored = paid.fit(None, torch.Generator())  # type: ignore[arg-type]
+    torch.testing.assert_close(stored["scale"], known)
+    for storage, size in (("float32", 4), ("float16", 2), ("uint8", 1)):
+        weights = cost_of(paid.leaves(), storage).per_set - 2 * 4 * 4
+        assert weights == plain.decoder_bytes // 4 * size, "two float32 a channel, whatever the storage type"
+    z = encode(plain, raw(2, 3, 12, 12))
+    torch.testing.assert_close(decode(paid, {"z": z, **stored}, labels(2)), decode(plain, {"z": z}, labels(2)))
+    spoilt = stored | {"scale": known * torch.tensor([[2.0], [1.0]])}
+    assert not torch.allclose(decode(paid, {"z": z, **spoilt}, labels(2)), decode(plain, {"z": z}, labels(2)))
+    assert [leaf.name for leaf in built("in_domain", replace(at, family="made_up")).leaves()].count("scale") == 0
 
 
 def test_a_card_may_name_another_range() -> None:

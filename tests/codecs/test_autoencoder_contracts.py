@@ -55,7 +55,7 @@ class TestDc(Contract):
 
 
 class TestPaidFor(Contract):
-    args: ClassVar[dict[str, Any]] = {"model": "in_domain"}
+    args: ClassVar[dict[str, Any]] = {"model": "in_domain_spread"}
 
     def target(self, shape: tuple[int, ...]) -> Target:
         return replace(super().target(shape), family="made_up")

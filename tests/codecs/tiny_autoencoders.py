@@ -91,7 +91,9 @@ def folder() -> Path:
     save(root / "kl_shifted", scaling_factor=1.5, shift_factor=0.3)
     save(root / "kl_spread", scaling_factor=0.5, latents_mean=(0.1, 0.2, 0.3, 0.4), latents_std=(1.0, 2.0, 3.0, 4.0))
     save(root / "unit_range", card={"range": [0, 1]})
-    save(root / "in_domain", tiny, card={"training_data": "Made-up pictures.", "datasets": ["made_up"]})
+    made_up = {"training_data": "Made-up pictures.", "datasets": ["made_up"]}
+    save(root / "in_domain", tiny, card=made_up)
+    save(root / "in_domain_spread", card=made_up, latents_mean=(0.1, 0.2, 0.3, 0.4), latents_std=(1.0, 2.0, 3.0, 4.0))
     return root
 
 

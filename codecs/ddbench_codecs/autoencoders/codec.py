@@ -31,6 +31,8 @@ PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**21}
 """Pixels that go through a network at once without gradients: 4 and 32 pictures of 256 × 256."""
 PIXELS_WITH_GRADIENT = 2**17
 """With gradients, when what every layer gave is kept: 2 pictures of 256 × 256."""
+SCALE = "scale"
+"""The leaf of a paid decoder that holds shift and factor of the codes."""
 ON_LATENTS = ("crop", "cutout", "flip", "scale")
 """Families of augmentation that keep their meaning on a map of latents (docs/concepts.md)."""
 
@@ -100,6 +102,9 @@ class Autoencoder(KlTraining, Codec):
         self.free_in_domain = own and not self.charged
         self.decoder_bytes = 0 if self.charged else size_bytes
         self._paid = decoder if self.charged else {}
+        shift, factor = scale_of(self.weights)
+        # constants of the target's codes are fitted on it as much as the weights are
+        self._pays_scale = self.charged and not (bool((shift == 0).all()) and bool((factor == 1).all()))
 
     @property
     def has_fit(self) -> bool:
@@ -108,14 +113,21 @@ class Autoencoder(KlTraining, Codec):
     def leaves(self) -> tuple[Leaf, ...]:
         code = Leaf("z", "item", self.shape, lr_scale=prod(self.shape) / prod(self.target.signal.shape))
         paid = (Leaf(leaf_name(n), "set", e.shape, learned=False) for n, e in self._paid.items())
-        return (code, *paid)
+        if not self._pays_scale:
+            return (code, *paid)
+        return (code, *paid, Leaf(SCALE, "set", tuple(self._scale().shape), learned=False, quantise=False))
 
     def fit(self, train: Source, generator: Generator) -> Codes:
         """The decoder's weights, where they are paid for; nothing is fitted, they were."""
         if not self._paid:
             return {}
         stored = read(self.weights.files, self.adapter.decoder_names(self.config.quantise))
-        return {leaf_name(n): stored[n].float() for n in self._paid}
+        codes: Codes = {leaf_name(n): stored[n].float() for n in self._paid}
+        return codes | {SCALE: self._scale().float()} if self._pays_scale else codes
+
+    def _scale(self) -> Float[Tensor, "2 c"]:
+        """Shift and factor of the codes, of each channel where they differ."""
+        return torch.stack(torch.broadcast_tensors(*scale_of(self.weights))).flatten(1)
 
     def encode(self, x: Float[Tensor, "m *shape"], y: Int[Tensor, " m"], shared: Codes) -> Codes:
         model, dtype = self._model(x)
@@ -145,7 +157,8 @@ class Autoencoder(KlTraining, Codec):
         assert decode is not None
         decoding = Decoding(model, decode)
         held = {f"model.{n}": dense(codes, leaf_name(n)).to(like.device, dtype) for n in self._paid}
-        shift, factor = (t.to(like) for t in scale_of(self.weights))
+        scale = dense(codes, SCALE) if self._pays_scale else self._scale()
+        shift, factor = scale.to(like)[..., None, None]
 
         def run(z: Tensor) -> Tensor:
             latent = (z / factor + shift).to(dtype)
