@@ -20,7 +20,7 @@ from ddbench.planning.facts import full_args, version
 from ddbench.spec.cell import Choice
 from ddbench.spec.labels import arguments
 
-SEMANTICS = "1"
+SEMANTICS = "2"
 """Changes whenever a row of the same key would hold other figures."""
 
 
@@ -47,7 +47,7 @@ class Line:
     def build(self, cap_bytes: int | None = None) -> Codec:
         """The codec for a cap, by default the one of its budget. Raises: DdbenchError."""
         cap = cap_of(self.budget, self.card) if cap_bytes is None else cap_bytes
-        return built(self.codec, Target(self.card.signal, self.card.n_classes, cap, self.storage))
+        return built(self.codec, Target(self.card.signal, self.card.n_classes, cap, self.storage, self.card.family))
 
     def key(self, asked: Asked, revision: str, fit_revision: str, run_on: str) -> str:
         """Names all that the row depends on; `run_on` is device and threads, on which its seconds do."""
