@@ -183,6 +183,10 @@ def test_pickles_are_not_read(model: Path) -> None:
         ({"_class_name": "UNet2DModel"}, "UNet2DModel.*AutoencoderKL"),
         ({"_class_name": None}, "adapters for"),
         ({"latent_channels": "four"}, "describes no model"),
+        ({"latents_std": "wide"}, "no numbers"),
+        ({"latents_mean": [0.1, 0.2]}, "one or 4, one a channel"),
+        ({"latents_std": [1, 2, 0, 4]}, "finite numbers that are not 0"),
+        ({"scaling_factor": 0}, "finite numbers that are not 0"),
     ],
 )
 def test_a_config_that_is_no_autoencoders_is_told(model: Path, change: dict[str, object], told: str) -> None:

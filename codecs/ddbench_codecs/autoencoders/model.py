@@ -72,16 +72,32 @@ def check_fit(weights: Weights) -> None:
             f"The weights in {weights.folder} ({files}) do not fit its config.json: {'; '.join(faults[:3])}{more}. The "
             "two are of different models: fetch or copy both again."
         )
+    scale_of(weights)
 
 
 def scale_of(weights: Weights) -> tuple[Tensor, Tensor]:
-    """(shift, factor) `[C or 1, 1, 1]` in float64: the code is (latent − shift)·factor, of about unit variance."""
+    """(shift, factor) `[C or 1, 1, 1]` in float64: the code is (latent − shift)·factor, of about unit variance.
+
+    Raises: DataError where config.json gives no such numbers.
+    """
     config = skeleton(canonical(weights.config)).config
     stated = weights.config if not adapter_of(weights).scaled_by_default else config
     factor, shift = (stated.get(n) for n in ("scaling_factor", "shift_factor"))
     mean, std = (config.get(n) for n in ("latents_mean", "latents_std"))
-    shift = _per_channel(mean if mean is not None else shift or 0.0)
-    return shift, _per_channel(1.0 if factor is None else factor) / _per_channel(std if std is not None else 1.0)
+    try:
+        shift = _per_channel(mean if mean is not None else shift or 0.0)
+        factor = _per_channel(1.0 if factor is None else factor) / _per_channel(std if std is not None else 1.0)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{weights.folder}/config.json gives scales of codes that are no numbers: {error}.") from error
+    C = geometry(weights).C
+    sound = all(t.isfinite().all() and len(t) in (1, C) for t in (shift, factor)) and bool((factor != 0).all())
+    if not sound:
+        raise DataError(
+            f"{weights.folder}/config.json should scale codes by finite numbers that are not 0, one or {C}, one a "
+            f"channel (scaling_factor, latents_std; shift_factor, latents_mean); they come to the factors "
+            f"{factor.flatten().tolist()} and shifts {shift.flatten().tolist()}."
+        )
+    return shift, factor
 
 
 @lru_cache(maxsize=8)
