@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import DdbenchError
+from ddbench.planning.expand import combination_faults
 from ddbench.planning.facts import asked, full_args
 from ddbench.planning.named import plugin_faults
 from ddbench.registry import Kind
@@ -19,10 +20,10 @@ from ddbench.spec.yaml import Way
 def used(suite: Suite) -> list[tuple[Kind, Choice]]:
     """Every dataset and codec of the suite with all its arguments, each once.
 
-    Raises: SpecError for plug-ins that are not there, or not with these arguments.
+    Raises: SpecError for plug-ins that are not there, or not with these arguments, with every other mistake.
     """
-    if faults := plugin_faults(suite.document):
-        raise suite.document.error(faults)
+    if plugin_faults(suite.document):  # then all that is wrong is told at once
+        raise suite.document.error(combination_faults(suite))
     found: dict[str, tuple[Kind, Choice]] = {}
     for block in suite.grid:
         for kind, choice in _of(block):
