@@ -45,7 +45,7 @@ def _is_learned(cell: Cell) -> bool:
 
 
 def _takes(beside: Cell, codec: str) -> bool:
-    """Whether the codec takes the data of a cell: it is asked. One that is not installed takes nothing."""
+    """Whether the codec takes the data of a cell at its budget: it is asked. One that is not installed takes nothing."""
     try:
         chosen = {
             "codec": full_args("codec", Choice(name=codec)),
@@ -55,4 +55,4 @@ def _takes(beside: Cell, codec: str) -> bool:
         return False
     plain = {"space": "signal", "storage": "float32", "protocol": beside.protocol.in_signal_space}
     cell = beside.model_copy(update={**chosen, **plain})
-    return not any(fault.axis == "codec" for fault in faults_of(cell))
+    return not any(fault.axis in ("codec", "budget") for fault in faults_of(cell))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ddbench.report.rows import Table
-from ddbench.spec.mandatory import absent_beside
+from ddbench.result.schema import Result
+from ddbench.spec.mandatory import NAMES, absent_beside
 
 
 def absent(table: Table) -> list[str]:
@@ -12,14 +15,18 @@ def absent(table: Table) -> list[str]:
     The rule is `ddbench.spec.mandatory`'s. A table imports no plug-in, so it knows that a codec takes the data only
     where a row of this table shows it, and says so.
     """
-    proven = {row.cell.codec.name for row in (*table.rows, *table.beside) if row.ok}
-
-    def takes(codec: str) -> bool | None:
-        return True if codec in proven else None
-
+    ok = [result for row in (*table.rows, *table.beside) for result in row.ok]
+    proven = {result.cell.codec.name for result in ok}
     said = []
     for group in table.groups:
-        learned = [result.cell for row in group if row.is_learned for result in row.ok]
+        results = [result for row in group if row.is_learned for result in row.ok]
+        learned = [result.cell for result in results]
+
+        def takes(codec: str, at: tuple[Result, ...] = tuple(results[:1])) -> bool | None:
+            if codec == NAMES.identity:
+                return _holds_a_signal(at, ok)
+            return True if codec in proven else None
+
         there = [*group, *(row for row in table.beside if row.cell.budget == group[0].cell.budget)]
         found = absent_beside(learned, [result.cell for row in there for result in row.ok], takes) if learned else []
         sure = ", ".join(str(row) for row in found if row.is_sure)
@@ -29,3 +36,18 @@ def absent(table: Table) -> list[str]:
         if found:
             said.append(f"{learned[0].budget}: absent mandatory rows: {'; '.join(p for p in (sure, other) if p)}")
     return said
+
+
+def _holds_a_signal(learned: Iterable[Result], ok: Iterable[Result]) -> bool | None:
+    """Whether the budget holds a float32 signal a class: `ipc` says it, else rows of the identity codec show its size."""
+    for result in learned:
+        budget, report = result.cell.budget, result.bytes
+        if budget is None or report is None or report.allowed is None:
+            continue
+        if budget.ipc is not None:
+            return budget.ipc >= 1
+        for other in ok:
+            cell, stored = other.cell, other.bytes
+            if (cell.codec.name, cell.storage) == (NAMES.identity, "float32") and stored is not None and any(stored.items):
+                return report.allowed * sum(stored.items) >= len(stored.items) * (stored.used - stored.side)
+    return None

@@ -44,8 +44,8 @@ def absent_beside(
 
     Asked for: `random` with the identity codec; `random` with each row's own codec, arguments and storage, its students
     in every space in which the learned row has some; `random` as JPEG; the down-sampling codec, with any method.
-    `takes` says whether the codec of that name takes the data, None where that is not known: the last two are asked
-    for only of data that they take.
+    `takes` says whether the codec of that name takes the data at the budget, None where that is not known: what it does
+    not take (sounds as JPEG, a float32 image in the bytes of a small code) is not asked for.
     """
     there = list(present)
     random = [cell for cell in there if cell.method.name == NAMES.random]
@@ -57,8 +57,8 @@ def absent_beside(
         needed[row] = needed.get(row, set()) | (seeds - {cell.seed for cell in found})
         sure[row] = sure.get(row, False) or known
 
-    if learned:
-        ask(f"{NAMES.random} × {NAMES.identity}", every, _with(random, NAMES.identity))
+    if (known := takes(NAMES.identity)) is not False:
+        ask(f"{NAMES.random} × {NAMES.identity}", every, _with(random, NAMES.identity), bool(known))
     for codec in dict.fromkeys(map(_codec, learned)):
         own = [cell for cell in learned if _codec(cell) == codec]
         spaces = {space for cell in own for space in cell.protocol.student_spaces}
