@@ -28,9 +28,16 @@ class BudgetError(DdbenchError):
 
 
 class DataError(DdbenchError):
-    """A dataset is missing, truncated or not what it says."""
+    """A dataset, or another file that something rests on, is missing, truncated or not what it says.
+
+    `way_out` is a sentence of the message that may be the same for several missing things: how to get them.
+    """
 
     exit_code = 3
+
+    def __init__(self, what: str, way_out: str = "") -> None:
+        super().__init__(what if not way_out else f"{what} {way_out}".replace(" \n", "\n"))
+        self.what, self.way_out = what, way_out
 
 
 class ArtifactError(DdbenchError):

@@ -39,7 +39,7 @@ def plan(suite: str, device: str, threads: int) -> None:
         click.echo(loaded.description.strip())
 
     def heading(p: PlannedCell) -> tuple[str, str, str]:
-        return str(p.cell.dataset), p.cell.protocol.name, p.cell.protocol.evaluate_on
+        return p.cell.dataset_label, p.cell.protocol.name, p.cell.protocol.evaluate_on
 
     for (dataset, protocol, split), group in groupby(sorted(found, key=heading), key=heading):
         click.echo(f"\n{dataset}, protocol {protocol}, scored on {split}\n\n{_grid(list(group))}")
@@ -139,6 +139,6 @@ def _recipes(cells: Iterable[Cell]) -> list[str]:
                 *([f"  {arguments(use.args)}"] if use.args else []),
                 *([f"  replaced by the suite: {arguments(use.replaced)}"] if use.replaced else []),
             ]
-            at = f"{cell.method} × {cell.codec} ({cell.space}) on {cell.dataset} at {cell.budget}"
+            at = f"{cell.method} × {cell.codec} ({cell.space}) on {cell.dataset_label} at {cell.budget}"
             rows.setdefault("\n".join(lines), {})[at] = None
     return [f"{said}\n  for {'; '.join(at)}" for said, at in rows.items()]

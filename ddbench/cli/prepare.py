@@ -75,23 +75,25 @@ NAMES = {"data": "data", "codec": "codec fits", "codes": "encoded data", "prepar
 
 
 def _fetch(suite: Suite, download: bool | None, meter: _Meter) -> None:
-    """Has the files of every dataset and codec ready; where a codec's are not, there is nothing to plan: exit code 3.
+    """Has the files of every dataset and codec ready; where nothing can be planned without one: exit code 3.
 
-    A dataset's may be missing: the rest is then prepared without it.
+    That is so of a codec, and of a dataset that cannot say what it is. The rest is else prepared without a dataset.
     """
     from ddbench.datasets.locations import allow_downloads
     from ddbench.errors import DdbenchError
-    from ddbench.planning.fetching import fetch, used
+    from ddbench.planning.fetching import fetch, is_planned_without, used
 
     allowed = allow_downloads() if download is None else download
-    uses, lacking = used(suite), False
+    uses, lacking, told = used(suite), False, set[str]()
     for i, (kind, choice) in enumerate(uses):
         try:
             said = fetch(kind, choice, allowed, meter.begin(i + 1, len(uses), f"files of {kind} {choice}"))
         except DdbenchError as error:
             meter.clear()
-            click.echo(f"{kind} {choice}: {error}", err=True)
-            lacking |= kind == "codec"
+            if str(error) not in told:
+                click.echo(f"{kind} {choice}: {error}", err=True)
+            told.add(str(error))
+            lacking |= not is_planned_without(kind, choice)
             continue
         meter.clear()
         if said:

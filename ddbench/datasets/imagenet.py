@@ -91,9 +91,11 @@ class ImagenetSubset(Dataset):
             if not (root / part / wnid).is_dir() or not files_in(root / part / wnid)
         ]
         if missing:
+            lacking = ", ".join(missing) if len(missing) < 2 * len(classes) else f"all of {', '.join(wnids)}"
             raise DataError(
                 f"The subset {self.config.subset!r} needs ImageNet-1k's pictures of its ten classes below {root}. "
-                f"Missing or empty: {', '.join(missing)}. Get ILSVRC 2012 (the training and validation pictures) from "
+                f"Missing or empty: {lacking}.",
+                f"Get ILSVRC 2012 (the training and validation pictures) from "
                 f"image-net.org under its terms, and put them as train/WNID/*.JPEG and val/WNID/*.JPEG: the validation "
                 f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder)."
             )

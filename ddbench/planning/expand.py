@@ -18,12 +18,15 @@ from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, ma
 from ddbench.spec.mandatory import NAMES
 from ddbench.spec.mistakes import no_protocol
 from ddbench.spec.recipes import Recipes
-from ddbench.spec.suite import AXES, PLUGIN_AXES, Block, Suite
+from ddbench.spec.suite import AXES, PLUGIN_AXES, Block, Setting, Suite
 from ddbench.spec.yaml import Fault, Way
 
 
 def expand(suite: Suite) -> list[Cell]:
-    """The suite's cells in the order of its blocks and lists, each key once. Raises: SpecError with every mistake."""
+    """The suite's cells in the order of its blocks and lists, each key once.
+
+    Raises: SpecError with every mistake; DataError where the suite is right, with all that it needs and is not here.
+    """
     cells, faults = expand_all(suite)
     if faults:
         raise suite.document.error(faults)
@@ -75,25 +78,24 @@ class _Expansion:
 
     def add(self, block: Block, here: Way, c: Combination, protocol: EvaluationProtocol, network: Choice) -> None:
         """Makes the combination's cell. A ceiling stores nothing, so codec, space, storage and network are set."""
-        settled = self.settled(block, here, c, network)
+        rules = [(j, setting) for j, setting in enumerate(block.settings) if matches(setting.when, c)]
+        free = _is_ceiling(c.method)
+        codec = self.codec_of(c, here, rules, free)
+        if codec is None and (free or c.codec is not None):
+            return
+        if (known := self.known(c, here, codec)) is None:
+            return
+        settled = self.settled(block, here, c, network, rules)
         if settled is None:
             return
-        codec, method, uses = settled
-        free = _is_ceiling(method)
+        method, uses = settled
         if not free and (codec is None or c.budget is None):
             lacking = "codecs" if codec is None else "budgets"
             self.fault(here, f"the block has no {lacking}, which the method {method.name!r} needs.")
             return
         if free:
-            codec = self.complete("codec", Choice(name=NAMES.identity), here)
             network = self.complete("network", Choice(name=NAMES.network), here) or network
-        if codec is None:
-            return
-        try:
-            codec_version = version("codec", codec)
-        except DdbenchError as error:
-            self.fault((*here, *c.origin.get("codec", ("codec",))), str(error))
-            return
+        assert codec is not None
         try:
             cell = Cell(
                 dataset=c.dataset,
@@ -107,17 +109,38 @@ class _Expansion:
                 seed=c.seed,
                 recipe=uses,
                 versions=Versions(
-                    dataset=card_of(c.dataset).revision,
-                    codec=codec_version,
+                    dataset=known[0],
+                    codec=known[1],
                     method=version("method", method),
                     network=version("network", network),
                     students=tuple(version("network", student) for student in protocol.networks),
                 ),
             )
         except DdbenchError as error:
-            self.fault((*here, *c.origin["dataset"]), str(error))
+            self.fault((*here, *c.origin["dataset"]), error)
             return
         self.keep(cell, here, c)
+
+    def codec_of(self, c: Combination, here: Way, rules: list[tuple[int, Setting]], free: bool) -> Choice | None:
+        """The codec with the arguments of matching settings; None where there is none, or they are not valid."""
+        codec = self.complete("codec", Choice(name=NAMES.identity), here) if free else c.codec
+        for j, setting in rules:
+            if setting.codec_args and codec is not None and not free:
+                codec = self.with_args("codec", codec, setting.codec_args, (*here, "settings", j, "codec_args"))
+        return codec
+
+    def known(self, c: Combination, here: Way, codec: Choice | None) -> tuple[str, str] | None:
+        """Revision of the dataset and version of the codec; None where files are missing, which is told of both."""
+        revision = codec_version = None
+        try:
+            revision = card_of(c.dataset).revision
+        except DdbenchError as error:
+            self.fault((*here, *c.origin["dataset"]), error)
+        try:
+            codec_version = "" if codec is None else version("codec", codec)
+        except DdbenchError as error:
+            self.fault((*here, *c.origin.get("codec", ("codec",))), error)
+        return None if revision is None or codec_version is None else (revision, codec_version)
 
     def keep(self, cell: Cell, here: Way, c: Combination) -> None:
         """Adds the cell unless it is there; of a ceiling, one seed is enough."""
@@ -145,10 +168,9 @@ class _Expansion:
         return ("protocols", name) if isinstance(name, str) else ("protocol",)
 
     def settled(
-        self, block: Block, here: Way, c: Combination, network: Choice
-    ) -> tuple[Choice | None, Choice, tuple[RecipeUse, ...]] | None:
-        """Codec and method with the arguments of recipes and matching settings; None where those are not valid."""
-        rules = [(j, setting) for j, setting in enumerate(block.settings) if matches(setting.when, c)]
+        self, block: Block, here: Way, c: Combination, network: Choice, rules: list[tuple[int, Setting]]
+    ) -> tuple[Choice, tuple[RecipeUse, ...]] | None:
+        """The method with the arguments of recipes and matching settings; None where those are not valid."""
         later = Later(
             network=network,
             method_args={k: v for _, rule in rules for k, v in rule.method_args.items()},
@@ -157,19 +179,14 @@ class _Expansion:
         started = self.started(block, here, c, later)
         if started is None:
             return None
-        codec, (method, uses) = c.codec, started
+        method, uses = started
         for j, setting in rules:
-            at = (*here, "settings", j)
-            if setting.codec_args and codec is not None:
-                codec = self.with_args("codec", codec, setting.codec_args, (*at, "codec_args"))
-                if codec is None:
-                    return None
             if setting.method_args:
-                changed = self.with_args("method", method, setting.method_args, (*at, "method_args"))
+                changed = self.with_args("method", method, setting.method_args, (*here, "settings", j, "method_args"))
                 if changed is None:
                     return None
                 method = changed
-        return codec, method, uses
+        return method, uses
 
     def started(
         self, block: Block, here: Way, c: Combination, later: Later
@@ -227,8 +244,8 @@ class _Expansion:
                 return None
         return protocol.model_copy(update={"networks": whole}) if len(whole) == len(networks) else None
 
-    def fault(self, at: Way, text: str) -> None:
-        self.faults.append(self.suite.document.fault(at, text))
+    def fault(self, at: Way, said: str | DdbenchError) -> None:
+        self.faults.append(self.suite.document.fault(at, said))
 
 
 def _kind(axis: str) -> Kind:

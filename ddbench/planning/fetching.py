@@ -8,7 +8,7 @@ from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import DdbenchError
 from ddbench.planning.expand import combination_faults
-from ddbench.planning.facts import asked, full_args
+from ddbench.planning.facts import asked, card_of, full_args
 from ddbench.planning.named import plugin_faults
 from ddbench.registry import Kind
 from ddbench.spec.cell import Choice
@@ -35,6 +35,14 @@ def fetch(kind: Kind, choice: Choice, download: bool, tell: Callable[[float], No
     """What the plug-in did to have its files ready; ''. Raises: DataError where they are not, PluginError."""
     config, plugin = registry.configure(kind, choice.name, choice.args), registry.load(kind, choice.name)
     return asked(f"The {kind} {choice.name!r}", lambda: plugin.fetch(config, download, tell))
+
+
+def is_planned_without(kind: Kind, choice: Choice) -> bool:
+    """Whether plans can be made though the plug-in's files are missing: a dataset may say what it is without them."""
+    try:
+        return kind == "dataset" and bool(card_of(choice).name)
+    except DdbenchError:
+        return False
 
 
 def _of(block: Block) -> list[tuple[Kind, Choice]]:

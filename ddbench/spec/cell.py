@@ -198,4 +198,11 @@ class Cell(BaseModel):
     def title(self) -> str:
         """A short name for people; not unique."""
         budget = "no budget" if self.budget is None else str(self.budget)
-        return f"{self.dataset} · {budget} · {self.codec} × {self.method} ({self.space}) · seed {self.seed}"
+        return f"{self.dataset_label} · {budget} · {self.codec} × {self.method} ({self.space}) · seed {self.seed}"
+
+    @property
+    def dataset_label(self) -> str:
+        """The dataset with its arguments: there are many subsets and sizes of one."""
+        from ddbench.spec.labels import arguments
+
+        return " ".join(p for p in (self.dataset.name, arguments(self.dataset.args)) if p)

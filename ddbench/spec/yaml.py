@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ddbench.errors import SpecError
+from ddbench.errors import DataError, DdbenchError, SpecError
 
 MAX_FILE_BYTES = 1_000_000
 MAX_VALUES = 20_000
@@ -36,6 +36,10 @@ class Fault:
 
     line: int
     text: str
+    is_missing: bool = False
+    """Not a mistake of the file: it names data or weights that are not here."""
+    way_out: str = ""
+    """How to get what is missing."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +74,33 @@ class Document:
         """The line of the value at `path`, or of the innermost one that holds it."""
         return self.marks.get(self.written(path), (0, 0))[0]
 
-    def fault(self, path: Sequence[str | int], text: str) -> Fault:
+    def fault(self, path: Sequence[str | int], said: str | DdbenchError) -> Fault:
         """The mistake at `path`; below a value that was refused, that mistake: what else is said of it is not true."""
         here = self.written(path)
         for end in range(len(here) + 1):
             if here[:end] in self.refused:
                 return self.refused[here[:end]]
-        return Fault(self.marks.get(here, (0, 0))[0], text)
+        line = self.marks.get(here, (0, 0))[0]
+        if isinstance(said, DataError):
+            return Fault(line, said.what, True, said.way_out)
+        return Fault(line, str(said))
 
-    def error(self, faults: Iterable[Fault]) -> SpecError:
-        """One error that lists every mistake as `file:line: what`, in the order of the file."""
-        lines = sorted(set(faults))
-        return SpecError("\n".join(f"{self.label}:{f.line or 1}: {f.text}" for f in lines))
+    def error(self, faults: Iterable[Fault]) -> DdbenchError:
+        """One error that lists every mistake as `file:line: what`, in the order of the file.
+
+        Where the file is right and only data or weights are missing, a DataError: each missing thing once, with its
+        lines, then once how to get such things.
+        """
+        ordered = sorted(set(faults))
+        if not ordered or not all(fault.is_missing for fault in ordered):
+            lines = (f"{self.label}:{f.line or 1}: {f.text} {f.way_out}".rstrip() for f in ordered)
+            return SpecError("\n".join(lines))
+        places: dict[str, list[int]] = {}
+        for fault in ordered:
+            places.setdefault(fault.text, []).append(fault.line or 1)
+        said = [f"{self.label}:{','.join(map(str, dict.fromkeys(at)))}: {text}" for text, at in places.items()]
+        ways = dict.fromkeys(fault.way_out for fault in ordered if fault.way_out)
+        return DataError("\n".join([f"{self.label} needs what is not here.", *said]), "\n".join(["", *ways]))
 
 
 class _Loader(yaml.SafeLoader):

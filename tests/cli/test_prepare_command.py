@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ddbench_methods import mtt_experts
+from picture_trees import clipart_tree
 
 from ddbench.cli import main
 from ddbench.cli.main import execute
@@ -15,6 +16,7 @@ from ddbench.cli.prepare import _Meter
 from ddbench.datasets.tabular import Digits
 from ddbench.engines.allocator import ALLOCATOR
 from ddbench.errors import DataError
+from ddbench.planning import facts
 from ddbench.planning.expand import expand
 from ddbench.planning.load import load_suite
 from ddbench.run import cell as cell_module
@@ -47,6 +49,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DDBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "tiny.yaml").write_text(SUITE)
     cell_module._load.cache_clear()
+    facts._card.cache_clear()
     return tmp_path / "cache"
 
 
@@ -114,6 +117,61 @@ def test_missing_data_are_told_and_prepared_once_they_are_there(
     assert "5 of 5 are not ready: 5 without data" in said
     no_data()
     assert execute(PREPARE) == 0
+
+
+DRAWINGS = """
+ddbench: 1
+name: drawings
+protocol: {students: 1, epochs: 1, columns: equal_steps, networks: {auto: {width: 4}}}
+grid:
+  - datasets: [{clipart10: {size: 8}}, {clipart10: {size: 16}}]
+    codecs: [identity, {pca: {components: 2}}]
+    methods: random
+    budgets: {ipc: 40}
+  - {datasets: {clipart10: {size: 8}}, codecs: {autoencoder: {model: nowhere}}, methods: random, budgets: {ipc: 1}}
+"""
+
+
+def test_pictures_are_decoded_once_before_anything_is_planned(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DDBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DDBENCH_MODELS", str(tmp_path / "models"))
+    shares: list[float] = []
+    monkeypatch.setattr(_Meter, "begin", lambda *_: shares.append)
+    Path("tiny.yaml").write_text(DRAWINGS.rsplit("  - {", 1)[0])
+    clipart_tree(tmp_path / "data" / "openclipart" / "png")
+    assert execute(PREPARE) == 0
+    said = capsys.readouterr()
+    for size in (8, 16):
+        assert said.out.index(f"pictures at 3 x {size} x {size}") < said.out.index("To prepare")
+    maps = {p.name: p.stat().st_mtime_ns for p in place.rglob("*.u8")}
+    found = {p.name: p.stat().st_size for p in place.rglob("*.u8") if "all" not in p.name}
+    assert sum(found.values()) == 3 * (8**2 + 16**2) * 50, "both sizes, training and test"
+    assert shares.count(1.0) >= 2
+    assert execute(PREPARE) == 0
+    assert {p.name: p.stat().st_mtime_ns for p in place.rglob("*.u8")} == maps
+    assert execute(["plan", "tiny.yaml"]) == 0
+
+
+def test_what_nothing_can_be_planned_without_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ddbench.datasets.clipart.SYSTEM_FOLDER", tmp_path / "nowhere")
+    monkeypatch.setenv("DDBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DDBENCH_MODELS", str(tmp_path / "models"))
+    Path("tiny.yaml").write_text(DRAWINGS)
+    for command in (["plan", "tiny.yaml"], PREPARE):
+        assert execute(command) == 3
+        said = capsys.readouterr().err
+        assert said.count("needs the drawings of") == 1
+        assert said.count("The weights of nowhere are not here") == 1
+        assert said.count("Copy the folder to") == 1
+    execute(["plan", "tiny.yaml"])
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ")[0] for line in lines[1:3]] == ["tiny.yaml:6,10:", "tiny.yaml:10:"]
+    Path("tiny.yaml").write_text(DRAWINGS.replace("ipc: 1}", "ipc: -1}"))
+    assert execute(["plan", "tiny.yaml"]) == 2, "a mistake of the file, whatever else is missing"
 
 
 def test_cells_that_lacked_data_are_run_by_the_next_run(

@@ -18,7 +18,7 @@ from ddbench.cli.main import execute
 from ddbench.distill import encoded
 from ddbench.distill.build import first_task
 from ddbench.engines.inline import Inline
-from ddbench.errors import SpecError
+from ddbench.errors import DataError, SpecError
 from ddbench.interfaces.engine import Job
 from ddbench.planning.facts import cap_bytes, version
 from ddbench.planning.load import load_suite
@@ -176,7 +176,7 @@ def suite(model: str = "mine") -> None:
 
 def test_a_fault_of_weights_stands_at_the_codecs_line() -> None:
     suite("elsewhere")
-    with pytest.raises(SpecError, match=r"latents\.yaml:9: .*elsewhere are not here"):
+    with pytest.raises(DataError, match=r"latents\.yaml:9: .*elsewhere are not here"):
         load_suite("latents.yaml")
 
 

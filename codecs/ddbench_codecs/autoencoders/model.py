@@ -60,7 +60,7 @@ def geometry(weights: Weights) -> Geometry:
 def check_fit(weights: Weights) -> None:
     """Raises: DataError naming weights that are missing, unknown, or of another shape than config.json asks for."""
     geometry(weights)
-    wanted = {n: tuple(t.shape) for n, t in skeleton(canonical(weights.config)).state_dict().items()}
+    wanted = _shapes(canonical(weights.config))
     found = {n: e.shape for n, e in weights.entries.items()}
     faults = [f"{n} is missing" for n in wanted if n not in found]
     faults += [f"{n} is not known" for n in found if n not in wanted]
@@ -114,6 +114,12 @@ def skeleton(config: str) -> Any:
             return getattr(diffusers, raw["_class_name"]).from_config(raw).eval().requires_grad_(False)
     finally:
         logging.set_verbosity(before)
+
+
+@lru_cache(maxsize=32)
+def _shapes(config: str) -> dict[str, tuple[int, ...]]:
+    """Of all weights by name; plans ask for every cell."""
+    return {name: tuple(tensor.shape) for name, tensor in skeleton(config).state_dict().items()}
 
 
 @lru_cache(maxsize=32)

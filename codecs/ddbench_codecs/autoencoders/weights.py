@@ -124,14 +124,11 @@ def _missing(place: Place, what: str, why: str = "") -> MissingWeights:
         said.append(f"A download was not finished ({half[0]}).")
     if place.is_shipped:
         said.append("This release of the codecs has no weights of that name.")
-    elif place.hub_id:
-        said.append(
-            "Where there is a network, `ddbench prepare SUITE --download` fetches them beforehand; else copy the "
-            f"folder to {place.local}."
-        )
-    else:
-        said.append(f"Copy the folder to {place.local}; the variable DDBENCH_MODELS names another place to look in.")
-    return MissingWeights(" ".join(said))
+        return MissingWeights(" ".join(said))
+    way_out = "Copy the folder to the first place that was looked in (DDBENCH_MODELS names another folder of models)."
+    if place.hub_id:
+        way_out = f"{way_out} Where there is a network, `ddbench prepare SUITE --download` fetches weights beforehand."
+    return MissingWeights(" ".join(said), way_out)
 
 
 _NOW = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
