@@ -20,14 +20,14 @@ _DIGEST_BYTES = 32
 
 
 def write_sealed(path: Path, key: str, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
-    """Stores tensors and a note (JSON values) of the cell `key`. Raises: RunError where it cannot."""
+    """Stores tensors and a note (JSON values) of the owner `key`. Raises: RunError where it cannot."""
     write_atomic(path, seal(storable(tensors), {**note, "key": key}))
 
 
-def read_sealed(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """(tensors, note) of the cell `key`; None where there is no file.
+def read_sealed(path: Path, key: str, of: str = "cell") -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """(tensors, note) of the owner `key`, which is a cell or what `of` calls it; None where there is no file.
 
-    Raises: ArtifactError where the file is damaged or of another cell.
+    Raises: ArtifactError where the file is damaged or of another owner.
     """
     try:
         data = path.read_bytes()
@@ -45,7 +45,7 @@ def read_sealed(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise not_a_checkpoint(path, error) from error
     if owner != key:
-        raise ArtifactError(f"The checkpoint {path} belongs to another cell ({owner[:12]}).")
+        raise ArtifactError(f"The checkpoint {path} belongs to another {of} ({owner[:12]}).")
     return tensors, note
 
 

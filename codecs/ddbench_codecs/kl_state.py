@@ -79,7 +79,7 @@ def read_state(path: Path, key: str, config: KlTrainConfig, device: torch.device
 
     Raises: ArtifactError where the file is damaged or of another training.
     """
-    found = read_sealed(path, key)
+    found = read_sealed(path, key, of="training")
     if found is None:
         return None
     tensors, note = found

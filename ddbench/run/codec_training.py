@@ -44,8 +44,9 @@ def trainable(codec: str) -> Trainable:
     plugin = registry.load("codec", codec)
     if not isinstance(plugin, Trainable):
         raise PluginError(
-            f"The codec {codec!r} has no weights to train beforehand: what it fits, it fits on each dataset and stores "
-            "in the set. Name a codec whose `ddbench info codec NAME` shows arguments of training."
+            f"The codec {codec!r} has no weights to train beforehand: those that it has are published ones, or fitted "
+            "on each dataset and stored in the set. Name a codec whose `ddbench info codec NAME` shows arguments of "
+            "training, such as autoencoder."
         )
     return plugin
 

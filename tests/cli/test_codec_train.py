@@ -100,9 +100,16 @@ def test_mistakes_are_said_in_a_line(
     assert not list(place.iterdir())
 
 
-def test_a_codec_without_training_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert execute(["codec", "train", "pca", "--dataset", "digits", "--out", "out"]) == 2
-    assert "'pca' has no weights to train beforehand" in capsys.readouterr().err
+@pytest.mark.parametrize("codec", ["pca", "sd_vae_f8", "dc_ae"])
+def test_a_codec_without_training_is_refused(codec: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["codec", "train", codec, "--dataset", "digits", "--out", "out"]) == 2
+    assert f"{codec!r} has no weights to train beforehand" in capsys.readouterr().err
+    assert not list(place.iterdir())
+
+
+def test_only_what_can_be_trained_shows_arguments_of_training(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["info", "codec", "sd_vae_f8"]) == 0
+    assert "its training" not in capsys.readouterr().out
 
 
 def test_what_is_there_is_not_replaced(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

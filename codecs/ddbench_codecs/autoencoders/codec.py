@@ -1,4 +1,4 @@
-"""The autoencoder codec: a code is the latent of a pretrained network, whichever of diffusers' classes it is."""
+"""Codecs whose code is the latent of a pretrained network, whichever of diffusers' classes it is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ON_LATENTS = ("crop", "cutout", "flip", "scale")
 """Families of augmentation that keep their meaning on a map of latents (docs/concepts.md)."""
 
 
-class Autoencoder(KlTraining, Codec):
+class Latent(Codec):
     """Stores the latent `[C, ⌈h/f⌉, ⌈w/f⌉]` of a signal; C and f are the model's own.
 
     `x → Pixels → encoder → posterior mean → (· − shift)·scale → z [C, H/f, W/f] → inverse → decoder → Pixels⁻¹ → x̂`
@@ -181,6 +181,10 @@ class Autoencoder(KlTraining, Codec):
         at_once = max(1, PIXELS_AT_ONCE.get(device.type, PIXELS_AT_ONCE["cpu"]) // (H * W))
         for start in range(0, m, at_once):
             yield slice(start, start + at_once)
+
+
+class Autoencoder(KlTraining, Latent):
+    """Stores the latent of a signal in the network that `model` names, a published one or one trained beforehand."""
 
 
 def leaf_name(weight: str) -> str:

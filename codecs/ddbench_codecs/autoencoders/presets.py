@@ -1,10 +1,10 @@
-"""Published autoencoders by name: `autoencoder` with other defaults."""
+"""Published autoencoders by name: what `autoencoder` does with other defaults, and nothing of them to train."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from ddbench_codecs.autoencoders.codec import Autoencoder
+from ddbench_codecs.autoencoders.codec import Latent
 from ddbench_codecs.autoencoders.config import AutoencoderConfig
 
 _MODEL = "A Hugging Face id (owner/name), a folder below $DDBENCH_MODELS, or shipped:NAME."
@@ -17,7 +17,7 @@ class SdVaeF8Config(AutoencoderConfig):
     model: str = Field("stabilityai/sd-vae-ft-mse", min_length=1, description=_MODEL)
 
 
-class SdVaeF8(Autoencoder):
+class SdVaeF8(Latent):
     """Stable Diffusion's first stage, decoder fine-tuned for squared error: f = 8, C = 4."""
 
     source = "arXiv 2112.10752; weights stabilityai/sd-vae-ft-mse"
@@ -31,7 +31,7 @@ class SdVaeF4Config(AutoencoderConfig):
     subfolder: str = Field("vae", description=_SUBFOLDER)
 
 
-class SdVaeF4(Autoencoder):
+class SdVaeF4(Latent):
     """First stage of Stable Diffusion's 4× upscaler: f = 4, C = 4."""
 
     source = "arXiv 2112.10752; weights stabilityai/stable-diffusion-x4-upscaler, subfolder vae"
@@ -44,7 +44,7 @@ class KlF4Config(AutoencoderConfig):
     model: str = Field("kl-f4", min_length=1, description=_MODEL)
 
 
-class KlF4(Autoencoder):
+class KlF4(Latent):
     """Latent diffusion's KL-f4: f = 4, C = 3.
 
     No repository is known that has it in diffusers' format with safetensors: convert the published checkpoint and put
@@ -62,7 +62,7 @@ class VqF4Config(AutoencoderConfig):
     subfolder: str = Field("vqvae", description=_SUBFOLDER)
 
 
-class VqF4(Autoencoder):
+class VqF4(Latent):
     """Latent diffusion's VQ-f4, 8192 codewords: f = 4, C = 3; used by LD3M and GLaD.
 
     The repository may hold pickles alone: then it has to be converted once (docs/autoencoders.md).
@@ -79,7 +79,7 @@ class Sd3VaeF8Config(AutoencoderConfig):
     subfolder: str = Field("vae", description=_SUBFOLDER)
 
 
-class Sd3VaeF8(Autoencoder):
+class Sd3VaeF8(Latent):
     """Stable Diffusion 3's first stage: f = 8, C = 16. Its licence has to be accepted before it can be fetched."""
 
     source = "arXiv 2403.03206; weights stabilityai/stable-diffusion-3-medium-diffusers, subfolder vae"
@@ -92,7 +92,7 @@ class TaesdConfig(AutoencoderConfig):
     model: str = Field("madebyollin/taesd", min_length=1, description=_MODEL)
 
 
-class Taesd(Autoencoder):
+class Taesd(Latent):
     """A tiny autoencoder with the latents of Stable Diffusion's: f = 8, C = 4."""
 
     source = "github.com/madebyollin/taesd; weights madebyollin/taesd"
@@ -105,7 +105,7 @@ class DcAeConfig(AutoencoderConfig):
     model: str = Field("mit-han-lab/dc-ae-f32c32-in-1.0-diffusers", min_length=1, description=_MODEL)
 
 
-class DcAe(Autoencoder):
+class DcAe(Latent):
     """Deep compression autoencoder: f = 32, C = 32.
 
     With `model: mit-han-lab/dc-ae-f64c128-in-1.0-diffusers` f = 64, C = 128.
