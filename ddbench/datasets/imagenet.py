@@ -97,7 +97,7 @@ class ImagenetSubset(Dataset):
                 f"Missing or empty: {lacking}.",
                 f"Get ILSVRC 2012 (the training and validation pictures) from "
                 f"image-net.org under its terms, and put them as train/WNID/*.JPEG and val/WNID/*.JPEG: the validation "
-                f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder)."
+                f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder).",
             )
         name = f"imagenet_subset_{self.config.subset}"
         names = tuple(name for _, name in classes)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+THIN = 20
+"""Long side over short side from which only a picture's middle is resized."""
 PROCESSING = "bilinear 1"
 """Changes whenever this module would make other pixels of the same file."""
 
@@ -73,7 +75,12 @@ def centre_crop(picture: Image, size: int) -> Image:
     """The short side brought to `size`, then the middle square."""
     from PIL import Image
 
-    scale = size / min(picture.size)
+    short = min(picture.size)
+    if max(picture.size) > THIN * short:  # the whole of it, enlarged, may not fit in memory
+        left, top = ((side - short) // 2 for side in picture.size)
+        box = (left, top, left + short, top + short)
+        return picture.crop(box).resize((size, size), Image.Resampling.BILINEAR)
+    scale = size / short
     width, height = (max(size, round(side * scale)) for side in picture.size)
     left, top = (width - size) // 2, (height - size) // 2
     return picture.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))

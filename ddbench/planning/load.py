@@ -17,8 +17,8 @@ def load_suite(text: str, plugins: bool = True) -> Suite:
 
     With `plugins`, the plug-ins that it names are imported, their arguments validated, and every combination tried.
 
-    Raises: SpecError with a line for each mistake, `file:line: what is wrong and what to do`; DataError where only data or
-    weights are missing.
+    Raises: SpecError with a line for each mistake, `file:line: what is wrong and what to do`; DataError where only data
+    or weights are missing.
     """
     return check(read(find_suite(text), _label(text)), plugins)
 

@@ -45,7 +45,7 @@ def _is_learned(cell: Cell) -> bool:
 
 
 def _takes(beside: Cell, codec: str) -> bool:
-    """Whether the codec takes the data of a cell at its budget: it is asked. One that is not installed takes nothing."""
+    """Whether the codec takes the data of a cell at its budget: it is asked; one that is not installed takes none."""
     try:
         chosen = {
             "codec": full_args("codec", Choice(name=codec)),

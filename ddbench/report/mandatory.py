@@ -39,7 +39,7 @@ def absent(table: Table) -> list[str]:
 
 
 def _holds_a_signal(learned: Iterable[Result], ok: Iterable[Result]) -> bool | None:
-    """Whether the budget holds a float32 signal a class: `ipc` says it, else rows of the identity codec show its size."""
+    """Whether the budget holds a float32 signal a class: `ipc` says it, else rows of the identity codec show it."""
     for result in learned:
         budget, report = result.cell.budget, result.bytes
         if budget is None or report is None or report.allowed is None:
@@ -48,6 +48,10 @@ def _holds_a_signal(learned: Iterable[Result], ok: Iterable[Result]) -> bool | N
             return budget.ipc >= 1
         for other in ok:
             cell, stored = other.cell, other.bytes
-            if (cell.codec.name, cell.storage) == (NAMES.identity, "float32") and stored is not None and any(stored.items):
+            if (
+                (cell.codec.name, cell.storage) == (NAMES.identity, "float32")
+                and stored is not None
+                and any(stored.items)
+            ):
                 return report.allowed * sum(stored.items) >= len(stored.items) * (stored.used - stored.side)
     return None

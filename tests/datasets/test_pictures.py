@@ -80,3 +80,13 @@ def test_channels_first_keeps_colours_and_grey_is_luma():
     assert found[2, 1, 3] == pixels[1, 3, 2]
     grey = channels_first(Image.fromarray(pixels), 1)
     np.testing.assert_allclose(grey[0], pixels @ [0.299, 0.587, 0.114], atol=1)
+
+
+@pytest.mark.parametrize("shape", [(2, 60_000), (60_000, 2)], ids=str)
+def test_the_middle_of_a_very_thin_picture_is_taken_without_enlarging_all_of_it(shape: tuple[int, int]) -> None:
+    picture = Image.new("RGB", shape, "white")
+    middle = tuple(side // 2 - 1 for side in shape)
+    picture.paste((255, 0, 0), (*middle, middle[0] + 2, middle[1] + 2))
+    found = centre_crop(picture, 256)
+    assert found.size == (256, 256)
+    assert found.getcolors() == [(256 * 256, (255, 0, 0))]

@@ -92,12 +92,13 @@ class Latent(Codec):
 
     def _account(self) -> None:
         """Who pays for the decoder, and what is said of it."""
-        card = self.weights.card or KNOWN.get(self.config.model) or Known("")
-        self.decoder_training_data = card.training_data or "not stated"
+        card, known = self.weights.card, KNOWN.get(self.config.model, Known(""))
+        self.decoder_training_data = (card.training_data if card else "") or known.training_data or "not stated"
         names = self.adapter.decoder_names(self.config.quantise)
         decoder = {n: e for n, e in self.weights.entries.items() if n.startswith(names) and e.dtype in FLOATS}
         size_bytes = sum(e.size_bytes for e in decoder.values())
-        own = in_domain(card.datasets, self.target.family)
+        # a card adds to what is known of published weights, it takes nothing back
+        own = in_domain((*(card.datasets if card else ()), *known.datasets), self.target.family)
         self.charged = own and self.config.in_domain == "charge"
         self.free_in_domain = own and not self.charged
         self.decoder_bytes = 0 if self.charged else size_bytes

@@ -16,6 +16,7 @@ class Known:
 
 _IMAGENET = Known("ImageNet", ("imagenet",))
 
+# What is said here decides who pays: a change of `datasets` is a new version of the codec.
 KNOWN = {
     "stabilityai/sd-vae-ft-mse": Known(
         "OpenImages; the decoder was fine-tuned on parts of LAION (LAION-Aesthetics, LAION-Humans)"
