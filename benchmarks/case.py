@@ -28,6 +28,17 @@ class Case:
     precision: str = "fp32"
     strategy: str = STRATEGY
     seed: int = 0
+    channels: int = SHAPE[0]
+    size: int = SHAPE[1]
+    """Side of the pictures."""
+    more: int = 1
+    """Codes for a picture (latent)."""
+    stage: int = 128
+    """Width of the autoencoder's first stage (encode, decode)."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.channels, self.size, self.size
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,6 +65,14 @@ def subjects(device: str = "cpu", precision: str = "fp32") -> dict[str, list[Com
     def case(subject: str, **more: Any) -> Case:
         return Case(subject, device=device, precision=precision, **more)
 
+    on_gpu = device != "cpu"
+    # On a CPU the autoencoder is narrow, pictures and batches are small: the ratios say how it goes, not how fast.
+    large: dict[str, Any] = {"size": 256} if on_gpu else {"size": 64, "real_batch": 64}
+    sd: dict[str, Any] = (
+        {"channels": 3, "size": 256, "stage": 128} if on_gpu else {"channels": 3, "size": 64, "stage": 16}
+    )
+    looped = {**sd, "width": 16, "real_batch": 4}
+    half: dict[str, Any] = {"precision": "bf16"} if on_gpu else {}
     long = case("mtt", n=1, steps=50), case("mtt", n=10, steps=50)
     return {
         "dm": [
@@ -67,6 +86,30 @@ def subjects(device: str = "cpu", precision: str = "fp32") -> dict[str, list[Com
         "mtt": [
             Comparison("MTT, 1 item a class, N = 10", case("mtt", n=1, steps=10), 1 / 1.4, lone=long[:1]),
             Comparison("MTT, 10 items a class, N = 10", case("mtt", n=10, steps=10), 1.0, 2, 1, 0, long[1:]),
+        ],
+        "latent": [
+            Comparison("DM, 1 item: codes to pixels, as many items", case("latent", n=1, **large), 20.0),
+            Comparison("DM, 1 item: codes to pixels, equal bytes", case("latent", n=1, more=48, **large)),
+        ],
+        "encode": [
+            Comparison(
+                "Encoding, in batches to one by one",
+                case("encode", **sd | half, images=1000 if on_gpu else 50),
+                None,
+                1,
+                1,
+            ),
+        ],
+        "decode": [
+            Comparison(
+                "DM through the decoder, 1 item, in chunks to whole",
+                case("decode", n=1, **looped),
+                None,
+                1,
+                1,
+                1,
+                (case("decode", n=4, **looped), case("decode", n=8, **looped)),
+            ),
         ],
         "experts": [Comparison("2 experts, 1,024 images, an epoch", case("experts"), 1.3)],
         "students": [Comparison("2 students, 100 items, 4 epochs", case("students", steps=4), 1.3)],

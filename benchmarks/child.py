@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from case import CLASSES, SHAPE, Case
+from case import CLASSES, Case
 from plain.net import ConvNet
 from sides import make
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ def measure(side: str, case: Case, warm: int, repeats: int, peak: bool = False) 
 
 def dm_flop(case: Case) -> int:
     """Operations of a DM iteration's convolutions: real items forwards, synthetic ones also back to the pixels."""
-    net, count = ConvNet(SHAPE, CLASSES, case.width), 0
+    net, count = ConvNet(case.shape, CLASSES, case.width), 0
 
     def note(layer: nn.Module, _: object, y: Tensor) -> None:
         nonlocal count
@@ -65,7 +65,7 @@ def dm_flop(case: Case) -> int:
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(note)
     with torch.no_grad():
-        net.embed(torch.zeros(1, *SHAPE))
+        net.embed(torch.zeros(1, *case.shape))
     return CLASSES * (case.real_batch + 2 * case.n) * count
 
 

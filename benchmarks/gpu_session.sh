@@ -12,6 +12,10 @@ step() { [ "$(left)" -gt 0 ] && echo "== $*" && timeout --signal=INT "$(left)" "
 rows() { step ddbench run "$1" --device cuda --only "$2" --out "$out/$1"; }
 
 step pytest -q -m gpu -n 0
+# Asked of a GPU: ratios of `latent` of at least 20, `encode` of 13,000 images in at most 2 minutes, `decode` that does not grow.
+for subject in latent encode decode; do
+    step python benchmarks/speed.py "$subject" --device cuda --out "$out/$subject.json"
+done
 step python benchmarks/speed.py all --device cuda --out "$out/speed.json"
 for suite in fashion_mnist mnist; do
     for method in random full dm; do rows "$suite" "× $method"; done

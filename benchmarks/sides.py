@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
-from case import CLASSES, SHAPE, Case
+from case import CLASSES, Case
 from ddbench_methods.dc import Dc, DcConfig
 from ddbench_methods.dm import DistributionMatching, DmConfig
 from ddbench_methods.mtt import TrajectoryMatching
@@ -49,17 +50,20 @@ class Ground:
 
     def images(self, of_class: int, seed: int) -> tuple[Tensor, Tensor]:
         y = torch.arange(CLASSES).repeat_interleave(of_class)
-        x = torch.randn(len(y), *SHAPE, generator=Generator().manual_seed(seed))
+        x = torch.randn(len(y), *self.case.shape, generator=Generator().manual_seed(seed))
         return x + 0.1 * y.reshape(-1, 1, 1, 1), y
 
     def data(self) -> Data:
         case = self.case
         real = case.images // CLASSES if case.subject == "experts" else max(case.n, 2 * case.real_batch)
         train, test = Split(*self.images(max(1, real), 1)), Split(*self.images(max(1, case.images // CLASSES), 2))
-        signal = SignalSpec(SHAPE, (0.0,), (1.0,), augmentation=case.strategy)
+        channels = case.channels
+        signal = SignalSpec(case.shape, (0.0,) * channels, (1.0,) * channels, augmentation=case.strategy)
         names = tuple(str(k) for k in range(CLASSES))
         n, m = len(train), len(test)
-        return Data(DatasetCard("random", "random-1", signal, names, n, m, "none", real, 4 * 28 * 28), train, test)
+        return Data(
+            DatasetCard("random", "random-1", signal, names, n, m, "none", real, 4 * prod(case.shape)), train, test
+        )
 
     @property
     def network(self) -> Network:
@@ -69,11 +73,11 @@ class Ground:
         return self.images(self.case.n, 3)[0].to(self.device)
 
     def plain_net(self) -> ConvNet:
-        return ConvNet(SHAPE, CLASSES, self.case.width).to(self.device)
+        return ConvNet(self.case.shape, CLASSES, self.case.width).to(self.device)
 
     def way(self, size: int) -> tuple[Tensor, Tensor]:
         """Where a student starts and where it should arrive: made-up weights of an expert, an epoch apart."""
-        model = fresh(self.network, SHAPE, CLASSES, 0, "cpu")
+        model = fresh(self.network, self.case.shape, CLASSES, 0, "cpu")
         start = torch.cat([p.detach().flatten() for p in model.parameters()])
         return start, start + 0.01 * torch.randn(size, generator=Generator().manual_seed(4))
 
@@ -105,7 +109,7 @@ def ddbench_matching(case: Case) -> Work:
     task = ground.task()
     if case.subject == "mtt":
         matcher = TrajectoryMatching(ground.mtt())
-        model = fresh(ground.network, SHAPE, CLASSES, 0, "cpu")
+        model = fresh(ground.network, case.shape, CLASSES, 0, "cpu")
         task.prepared = {"experts": torch.stack(ground.way(sum(p.numel() for p in model.parameters())))[None]}
     elif case.subject == "dm":
         matcher = DistributionMatching(DmConfig.model_validate({"real_batch": case.real_batch}))
@@ -204,7 +208,7 @@ def plain_students(case: Case) -> Work:
 def ddbench_test(case: Case) -> Work:
     ground = Ground(case)
     data = ground.data()
-    models = [fresh(ground.network, SHAPE, CLASSES, i, ground.device) for i in range(case.nets)]
+    models = [fresh(ground.network, case.shape, CLASSES, i, ground.device) for i in range(case.nets)]
     return lambda: correct(models, data.held_out, data.card.signal, device=case.device)
 
 
@@ -224,4 +228,8 @@ MAKERS: dict[str, dict[str, Callable[[Case], Work]]] = {
 
 
 def make(side: str, case: Case) -> Work:
-    return MAKERS[case.subject][side](case)
+    if case.subject in MAKERS:
+        return MAKERS[case.subject][side](case)
+    import deep
+
+    return deep.MAKERS[case.subject][side](case)

@@ -1,6 +1,7 @@
 """Speed and memory of ddbench beside the published loops' shape, as ratios measured in one run.
 
-    python benchmarks/speed.py dm|dc|mtt|experts|students|test|all [--device cpu|cuda] [--threads 1] [--out file.json]
+    python benchmarks/speed.py dm|dc|mtt|latent|encode|decode|experts|students|test|all
+                           [--device cpu|cuda] [--threads 1] [--out file.json]
 
 Each side runs in a fresh process, the two in turn (A B A B …), so that a drift of the machine meets both: the plain one
 with the C library's default allocator, ddbench's with the environment that its engine gives its workers.
@@ -91,10 +92,14 @@ def report(row: dict[str, Any]) -> str:
         f" {most['plain'] / 1e6:.0f} MB plain, {most['ddbench'] / 1e6:.0f} MB ddbench"
     ]
     for x in row["alone"]:
+        letter, field = ("N", "steps") if x["case"]["subject"] == "mtt" else ("n", "n")
         lines.append(
-            f"  N = {x['case']['steps']}: {x['wall_s'][0]:.2f} s, {x['above_base_bytes'] / 1e6:.0f} MB above base, "
-            f"{x['memory_growth']:.2f} times that of N = {row['case']['steps']}"
+            f"  {letter} = {x['case'][field]}: {x['wall_s'][0]:.2f} s, {x['above_base_bytes'] / 1e6:.0f} MB above base, "
+            f"{x['memory_growth']:.2f} times that of {letter} = {row['case'][field]}"
         )
+    if row["case"]["subject"] == "encode":
+        thousand_s = 1000 * wall["ddbench"] / row["case"]["images"]
+        lines.append(f"  {thousand_s:.1f} s for 1,000 images, {13 * thousand_s / 60:.1f} min for 13,000")
     if "recipe_s" in row:
         # In one thread of a CPU, convolutions pass what large matrix products reach: no peak to compare with.
         on_gpu = row["case"]["device"] != "cpu"

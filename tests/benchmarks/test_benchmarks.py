@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import deep
 import pytest
 import speed
 import torch
@@ -38,11 +39,16 @@ from ddbench.interfaces.signal import SignalSpec
 from ddbench.spec.cell import Training
 
 TOY: dict[str, Any] = {"width": 4, "real_batch": 6, "n": 2, "steps": 2, "images": 20}
-SUBJECTS = ("dm", "dc", "mtt", "experts", "students", "test")
+SUBJECTS = ("dm", "dc", "mtt", "latent", "encode", "decode", "experts", "students", "test")
+DEEP: dict[str, dict[str, Any]] = {
+    "latent": {"size": 32, "more": 2, "real_batch": 2, "n": 1},
+    "encode": {"channels": 3, "size": 16, "stage": 4, "images": 3},
+    "decode": {"channels": 3, "size": 16, "stage": 4, "real_batch": 2, "n": 1},
+}
 
 
 def toy(subject: str, **more: Any) -> Ground:
-    return Ground(Case(subject, **{**TOY, **more}))
+    return Ground(Case(subject, **{**TOY, **DEEP.get(subject, {}), **more}))
 
 
 def nets(ground: Ground) -> tuple[Any, Any]:
@@ -132,6 +138,29 @@ def test_real_gradients_of_a_class_are_those_of_one_whole_batch() -> None:
     found = class_gradients(model, dict(model.named_parameters()), x[None], y, 1, keep_graph=False)
     expected = torch.autograd.grad(torch.nn.functional.cross_entropy(net(x), y.expand(6)), list(net.parameters()))
     assert all(near(a[0], b, 1e-7) for a, b in zip(found, expected))
+
+
+def test_latents_are_dm_on_smaller_pictures_and_more_of_them() -> None:
+    case = toy("latent").case
+    assert (deep.pixels(case).shape, deep.codes(case).shape) == ((3, 32, 32), (4, 4, 4))
+    assert deep.codes(replace(case, more=48)).n == 48
+    assert 48 * 4 * 4 * 4 == 3 * 32 * 32, "as many bytes"
+    (_, plain), (_, codes) = deep.plain_latent(case)(), deep.ddbench_latent(case)()
+    assert plain.shape == (CLASSES, 3, 32, 32)
+    (grad,) = codes.values()
+    assert grad.shape == (2 * CLASSES, 4, 4, 4)
+
+
+def test_encoding_and_decoding_in_parts_give_what_they_give_whole() -> None:
+    case = toy("encode").case
+    one, whole = (torch.cat(deep.encoding(case, at_once)()) for at_once in (False, True))
+    assert one.shape == (3, 4, 2, 2)
+    assert near(one, whole, 1e-4)
+    case = toy("decode").case
+    (loss, grad), (expected_loss, expected) = deep.decoding(case, 1)(), deep.decoding(case, None)()
+    assert float(expected.abs().max()) > 0
+    assert near(loss, expected_loss, 1e-4)
+    assert near(grad, expected, 1e-3)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
