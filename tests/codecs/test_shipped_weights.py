@@ -75,7 +75,7 @@ def test_the_grey_pair_is_trained_alike_but_for_the_first_set() -> None:
 def test_the_weights_are_of_the_network_that_the_command_asks_for(name: str) -> None:
     words = shlex.split(card(name)["trained"]["command"])
     given = [words[i + 1].split("=") for i, word in enumerate(words) if word == "--set"]
-    known = {"f", "channels", "width", "layers", "groups", "in_channels"}
+    known = {"f", "channels", "width", "layers", "groups", "in_channels", "crop"}
     config = KlTrainConfig(**{k: int(v) for k, v in given if k in known})
     model = AutoencoderKL.from_pretrained(FOLDER / name)
     assert {n: p.shape for n, p in model.named_parameters()} == {
