@@ -1,7 +1,7 @@
 """Subjects with a deep decoder beside them: DM on latents against DM on pixels, encoding, decoding within the loop.
 
-The autoencoder is Stable Diffusion's (f = 8, C = 4) with random weights: `case.stage` is the width of its first stage, 128
-in the published one.
+The autoencoder is Stable Diffusion's (f = 8, C = 4) with random weights: `case.stage` is the width of its first stage,
+128 in the published one.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ def report(row: dict[str, Any]) -> str:
     for x in row["alone"]:
         letter, field = ("N", "steps") if x["case"]["subject"] == "mtt" else ("n", "n")
         lines.append(
-            f"  {letter} = {x['case'][field]}: {x['wall_s'][0]:.2f} s, {x['above_base_bytes'] / 1e6:.0f} MB above base, "
-            f"{x['memory_growth']:.2f} times that of {letter} = {row['case'][field]}"
+            f"  {letter} = {x['case'][field]}: {x['wall_s'][0]:.2f} s, {x['above_base_bytes'] / 1e6:.0f} MB above base,"
+            f" {x['memory_growth']:.2f} times that of {letter} = {row['case'][field]}"
         )
     if row["case"]["subject"] == "encode":
         thousand_s = 1000 * wall["ddbench"] / row["case"]["images"]
