@@ -46,6 +46,10 @@ def plan(suite: str, device: str, threads: int) -> None:
     click.echo(
         f"\nIn all {len(cells)} cells, {sum(p.students for p in found)} students, {_disk(found)} on disk at most."
     )
+    click.echo(
+        f"A cell takes about {bytes_in_words(max(p.memory_bytes for p in found))} of memory at most, decoders and "
+        f"codecs not counted. The signals of its datasets are {bytes_in_words(_decoded(cells))}."
+    )
     click.echo(_hours(found, device, threads))
     for line in _recipes(cells):
         click.echo(line)
@@ -56,6 +60,14 @@ def plan(suite: str, device: str, threads: int) -> None:
         )
     for sentence in missing_mandatory(cells):
         click.echo(f"Mandatory row absent: {sentence}")
+
+
+def _decoded(cells: Iterable[Cell]) -> int:
+    """Bytes of the signals of all datasets as they are stored, which is what their memory maps would take."""
+    from ddbench.planning.facts import card_of
+
+    cards = [card_of(choice) for choice in {str(c.dataset.model_dump()): c.dataset for c in cells}.values()]
+    return sum((card.train_size + card.test_size) * card.signal_bytes for card in cards)
 
 
 def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:

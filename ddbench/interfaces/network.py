@@ -69,19 +69,22 @@ class Measures:
     """Whether an embedding depends on the batch that it is in."""
     flop: int = 0
     """Operations of one value's forward pass: multiplications and additions of convolutions and linear layers."""
+    activations: int = 0
+    """Numbers that its layers give for one value, which a backward pass needs."""
 
 
 def measures(network: Network, shape: tuple[int, ...], n_classes: int) -> Measures:
     """What is known of a network without memory for its weights. Raises: SpecError where it does not take the shape."""
     model = weightless(network, shape, n_classes).eval()
-    flop = 0
+    flop = activations = 0
 
-    def note(layer: nn.Module, _: object, y: Tensor) -> None:
-        nonlocal flop
-        assert isinstance(layer, LAYERS)
-        flop += 2 * y.numel() * layer.weight[0].numel()
+    def note(layer: nn.Module, _: object, y: object) -> None:
+        nonlocal flop, activations
+        if isinstance(y, Tensor):
+            activations += y.numel()
+            flop += 2 * y.numel() * layer.weight[0].numel() if isinstance(layer, LAYERS) else 0
 
-    noted = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, LAYERS)]
+    noted = [m.register_forward_hook(note) for m in model.modules() if not any(True for _ in m.children())]
     x = torch.empty(1, *shape, device="meta")
     with torch.no_grad():
         model(x)
@@ -89,4 +92,4 @@ def measures(network: Network, shape: tuple[int, ...], n_classes: int) -> Measur
             hook.remove()
         embedded = model.embed(x)
     weights = sum(p.numel() for p in model.parameters())
-    return Measures(weights, embedded.numel(), has_batch_norm(model), flop)
+    return Measures(weights, embedded.numel(), has_batch_norm(model), flop, activations)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
+from ddbench.budget import FLOAT32_BYTES
 from ddbench.planning.facts import Parts, card_of
 from ddbench.planning.room import code_shape, measured, room_of, training_items
 from ddbench.spec.cell import Cell, Choice, Space
@@ -15,6 +17,12 @@ BOTH_WAYS = 3
 PROBE_S = 0.3
 SHARE = 0.4
 """What of a lone convolution's speed whole networks reach, with norm, pooling and augmentation; seen on one core."""
+
+
+RUNTIME_BYTES = 700_000_000
+"""What a process takes before it computes anything: Python, PyTorch and its libraries, on the CPU."""
+FORTH_AND_BACK = 2
+"""Activations are held, and a gradient as large as the largest of them comes beside them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,32 @@ def work_of(cell: Cell, parts: Parts | None, items: int | None, reference: int |
         prepare = parts.method.prepare_passes(room) * flop
         updates = None if passes is None else passes * flop
     return Work(prepare, updates, _students(cell, parts, items, reference))
+
+
+def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> int:
+    """Bytes that the cell's process takes at its peak, roughly: what PyTorch needs, a backward pass, encoded data.
+
+    A pass is one of the students' batches or of all items at once; matchers that go through items by parts take less.
+    Decoders are not in it.
+    """
+    from ddbench.interfaces.method import Matcher
+
+    card, held, values = card_of(cell.dataset), 0, 0
+    batch = cell.protocol.batch
+    largest = max(_measure(n, card.signal.shape, card.n_classes) for n in cell.protocol.networks)
+    if parts is not None:
+        at_once = (items or reference or 1) * card.n_classes * _values("signal", parts)
+        batch = min(batch, at_once)
+    if parts is not None and isinstance(parts.method, Matcher):
+        room = room_of(cell, parts)
+        values = room.all_values * room.network.activations
+        held = card.train_size * prod(room.shape) * FLOAT32_BYTES if cell.space == "code" else 0
+    return RUNTIME_BYTES + held + FORTH_AND_BACK * FLOAT32_BYTES * max(batch * largest, values)
+
+
+def _measure(network: Choice, shape: tuple[int, ...], n_classes: int) -> int:
+    found = measured(network, shape, n_classes).measures
+    return 0 if found is None else found.activations
 
 
 def seconds(found: Iterable[tuple[Work, frozenset[str]]], flop_s: float) -> float:

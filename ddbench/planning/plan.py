@@ -9,7 +9,7 @@ from math import prod
 from ddbench.budget import FLOAT32_BYTES, reference_slots
 from ddbench.cost import cost_of
 from ddbench.planning.facts import Parts, card_of, parts_of
-from ddbench.planning.hours import Work, seconds, work_of
+from ddbench.planning.hours import Work, memory_of, seconds, work_of
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.planning.room import items_of
 from ddbench.planning.shared import entries
@@ -38,6 +38,8 @@ class PlannedCell:
     """Most that the cell's folder takes, an estimate."""
     work: Work
     """Operations of its networks, from which hours are estimated."""
+    memory_bytes: int
+    """Peak of its process, roughly."""
     kept: dict[str, int] = field(default_factory=dict)
     """Bytes that the cell's method keeps in the cache (experts), by entry; cells share entries of the same name."""
 
@@ -61,15 +63,15 @@ def _planned(cell: Cell) -> PlannedCell:
     if cell.budget is None:
         students = _students(cell, has_labels=False)
         disk, work = FOLDER_BYTES + _bits_bytes(cell, students), work_of(cell, None, None, None)
-        return PlannedCell(cell, None, None, None, None, students, disk, work)
+        return PlannedCell(cell, None, None, None, None, students, disk, work, memory_of(cell, None, None, None))
     parts = parts_of(cell)
     n0 = reference_slots(parts.card.signal.shape, parts.card.n_classes, parts.cap_bytes)
     n, used = _room(cell, parts)
     students = _students(cell, getattr(parts.method, "label_leaf", None) is not None)
     stored_bytes = parts.cap_bytes if used is None else used
     disk = FOLDER_BYTES + _bits_bytes(cell, students) + stored_bytes + _checkpoint_bytes(parts, n)
-    work = work_of(cell, parts, n, n0)
-    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, work, entries(cell, parts))
+    work, memory = work_of(cell, parts, n, n0), memory_of(cell, parts, n, n0)
+    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, work, memory, entries(cell, parts))
 
 
 def _students(cell: Cell, has_labels: bool) -> int:

@@ -9,7 +9,7 @@ from small_cells import small_cell
 
 from ddbench import registry
 from ddbench.interfaces.network import measures
-from ddbench.planning.hours import SHARE, Work, flop_rate, seconds
+from ddbench.planning.hours import RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
 from ddbench.planning.plan import plan, work_s
 
 
@@ -52,3 +52,12 @@ def test_a_method_that_does_not_say_adds_nothing() -> None:
 
 def test_a_machine_is_measured() -> None:
     assert 1e7 < flop_rate("cpu") < 1e14
+
+
+def test_memory_grows_with_what_goes_through_a_network_at_once() -> None:
+    found = measures(registry.build("network", "mlp", {}), (30,), 10)
+    assert found.activations == 30 + 2 * (128 + 128) + 10  # flattened, two linear layers with ReLU, the last one
+    few, many = plan([small_cell(method="random", ipc=2), small_cell(method="random", ipc=8)])
+    assert (many.memory_bytes - RUNTIME_BYTES) == pytest.approx(4 * (few.memory_bytes - RUNTIME_BYTES), rel=0.01)
+    coded = plan([small_cell(method="dm", space="code")])[0]
+    assert coded.memory_bytes > plan([small_cell(method="dm")])[0].memory_bytes
