@@ -206,7 +206,7 @@ def test_what_is_fitted_is_shared_with_cells(tmp_path: Path) -> None:
     from ddbench.store import listening
 
     data, choice = load(registry.build("dataset", "digits")), Choice(name="pca", args={"components": 4})
-    codec = built(choice, Target(data.card.signal, 10, 256 * 10, "float32"))
+    codec = built(choice, Target(data.card.signal, 10, 256 * 10, "float32", data.card.family))
     touched: list[Any] = []
     with listening(touched.append):
         fitted = fit_on(Choice(name="digits"), "test", choice, codec, data)
