@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ TILE_INCH = 0.62
 LABEL_INCH = 1.25
 HEAD_INCH = 0.34
 LEAST_INCH = 4.6
-"""Width that the title needs."""
+"""Width that a line of the title needs."""
+LETTERS_INCH, LINE_INCH = 15, 0.16
+"""Letters of the title that surely fit into an inch, and the height of each line after the first."""
 
 
 def picture(
@@ -48,14 +51,16 @@ def picture(
     if most == 0:
         raise ArtifactError(f"{artifact} decodes to no signal, so there is nothing to draw.")
     draw = renderer(card.signal, raw)
-    width, height = LABEL_INCH + most * draw.width * TILE_INCH, HEAD_INCH + len(rows) * TILE_INCH
-    fig = figure(max(width, LEAST_INCH), height, constrained=False)
-    tiles(fig, rows, [_short(name) for name in card.class_names], draw)
     shown = f"{len(labels)} signals of {card.n_classes} classes"
     if sum(map(len, rows)) < len(labels):
         shown += f", at most {MOST_ITEMS} of each shown"
-    head = f"{title or f'{card.dataset}, {card.codec}'}: {shown}"
-    fig.text(0.02, 1 - 0.5 * HEAD_INCH / height, head, fontsize=8, color=INK, va="center")
+    width = max(LABEL_INCH + most * draw.width * TILE_INCH, LEAST_INCH)
+    head = textwrap.fill(f"{title or f'{card.dataset}, {card.codec}'}: {shown}", int(width * LETTERS_INCH))
+    head_inch = HEAD_INCH + head.count("\n") * LINE_INCH
+    height = head_inch + len(rows) * TILE_INCH
+    fig = figure(width, height, constrained=False)
+    tiles(fig, rows, [_short(name) for name in card.class_names], draw, head_inch=head_inch)
+    fig.text(0.02, 1 - 0.5 * head_inch / height, head, fontsize=8, color=INK, va="center")
     write_atomic(out, png(fig))
     return out
 
