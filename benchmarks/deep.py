@@ -59,13 +59,14 @@ def weights(stage: int) -> str:
 
     root = Path(tempfile.mkdtemp(prefix="ddbench-benchmark-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
+    shape: dict[str, Any] = {
+        "block_out_channels": (stage, 2 * stage, 4 * stage, 4 * stage), "layers_per_block": 2, "latent_channels": C,
+        "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "norm_num_groups": min(32, stage),
+    }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = AutoencoderKL(
-            block_out_channels=(stage, 2 * stage, 4 * stage, 4 * stage), layers_per_block=2, latent_channels=C,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-            norm_num_groups=min(32, stage),
-        )  # fmt: skip
+        model = AutoencoderKL(**shape)
     model.save_pretrained(root / "random")
     os.environ["DDBENCH_MODELS"] = str(root)
     return "random"
