@@ -6,11 +6,15 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 from ddbench.budget import FLOAT32_BYTES
 from ddbench.planning.facts import Parts, card_of
 from ddbench.planning.room import code_shape, measured, room_of, training_items
 from ddbench.spec.cell import Cell, Choice, Space
+
+if TYPE_CHECKING:
+    from ddbench.interfaces.network import Measures
 
 BOTH_WAYS = 3
 """A value's forward and backward pass, in forward passes."""
@@ -61,7 +65,7 @@ def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int
 
     card, held, values = card_of(cell.dataset), 0, 0
     batch = cell.protocol.batch
-    largest = max(_measure(n, card.signal.shape, card.n_classes) for n in cell.protocol.networks)
+    largest = max(_measures(n, card.signal.shape, card.n_classes).activations for n in cell.protocol.networks)
     if parts is not None:
         at_once = (items or reference or 1) * card.n_classes * _values("signal", parts)
         batch = min(batch, at_once)
@@ -70,11 +74,6 @@ def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int
         values = room.all_values * room.network.activations
         held = card.train_size * prod(room.shape) * FLOAT32_BYTES if cell.space == "code" else 0
     return RUNTIME_BYTES + held + FORTH_AND_BACK * FLOAT32_BYTES * max(batch * largest, values)
-
-
-def _measure(network: Choice, shape: tuple[int, ...], n_classes: int) -> int:
-    found = measured(network, shape, n_classes).measures
-    return 0 if found is None else found.activations
 
 
 def seconds(found: Iterable[tuple[Work, frozenset[str]]], flop_s: float) -> float:
@@ -116,7 +115,11 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
     if parts is None:
         full = equal_epochs(protocol.full or protocol, training_items(cell, card)[1])
         samples = BOTH_WAYS * full.samples(full.steps) + tested
-        return protocol.students * samples * sum(_flop(n, card.signal.shape, card.n_classes) for n in protocol.networks)
+        return (
+            protocol.students
+            * samples
+            * sum(_measures(n, card.signal.shape, card.n_classes).flop for n in protocol.networks)
+        )
     kinds, total = len(protocol.labels_for(getattr(parts.method, "label_leaf", None) is not None)), 0.0
     for space in protocol.student_spaces:
         size = (items or reference or 1) * card.n_classes * _values(space, parts)
@@ -125,7 +128,7 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
             for s in (schedule_for(c, protocol, size, (reference or 1) * card.n_classes) for c in protocol.columns)
         )
         shape = card.signal.shape if space == "signal" else code_shape(parts)
-        total += samples * sum(_flop(n, shape or card.signal.shape, card.n_classes) for n in protocol.networks)
+        total += samples * sum(_measures(n, shape or card.signal.shape, card.n_classes).flop for n in protocol.networks)
     return protocol.students * kinds * total
 
 
@@ -133,6 +136,8 @@ def _values(space: Space, parts: Parts) -> int:
     return parts.codec.signals_per_item if space == "signal" else 1
 
 
-def _flop(network: Choice, shape: tuple[int, ...], n_classes: int) -> float:
-    found = measured(network, shape, n_classes).measures
-    return 0.0 if found is None else found.flop
+def _measures(network: Choice, shape: tuple[int, ...], n_classes: int) -> Measures:
+    """The network on the shape; nothing at all where it does not take it, which plans tell elsewhere."""
+    from ddbench.interfaces.network import Measures
+
+    return measured(network, shape, n_classes).measures or Measures(0, 0, False)
