@@ -12,8 +12,10 @@ from uuid import uuid4
 from ddbench.errors import ArtifactError, RunError
 
 
-def write_atomic(path: str | Path, data: bytes | str) -> None:
+def write_atomic(path: str | Path, data: bytes | str, sync: bool = True) -> None:
     """Replaces `path` by `data` in one step: a reader sees the old file or the new one, after a crash too.
+
+    Without `sync` that holds for a crash of the process alone: for the many files that can be made anew.
 
     Raises: RunError where the folder is missing, unwritable or full. The old file then stays as it was.
     """
@@ -24,7 +26,8 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(

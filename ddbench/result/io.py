@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ddbench.errors import ArtifactError, VersionError
 from ddbench.files import parse_json, read_text, write_atomic
-from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun, unpack_bits
+from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun, n_right
 
 KNOWN_VERSIONS = (SCHEMA_VERSION,)
 _LISTED = 5
@@ -24,7 +24,11 @@ def write_result(path: str | Path, result: Result) -> None:
     """
     if faults := contradictions(result):
         raise ValueError(f"the result of {result.cell.title} contradicts itself: {'; '.join(faults)}")
-    write_atomic(path, result.model_dump_json(indent=1) + "\n")
+    write_atomic(path, _text(result))
+
+
+def _text(result: Result) -> str:
+    return result.model_dump_json(indent=1) + "\n"
 
 
 def read_result(path: str | Path) -> Result:
@@ -34,6 +38,29 @@ def read_result(path: str | Path) -> Result:
     contradicts itself (its key is not its cell's, its bits are not its accuracy).
     """
     text = read_text(path)
+    result = _unchanged(text) or _parsed(text, path)
+    if faults := contradictions(result):
+        raise ArtifactError(
+            f"{path} contradicts itself: {_listed(faults)}. It was edited or damaged; run the cell again."
+        )
+    return result
+
+
+def _unchanged(text: str) -> Result | None:
+    """The result of a text that `write_result` writes, letter for letter; None for any other.
+
+    What is written again as it was read has nothing in it that reading converts, passes over or completes. So nearly
+    every file is done with here, ten times as fast as value by value.
+    """
+    try:
+        result = Result.model_validate_json(text)
+        return result if _text(result) == text else None
+    except ValueError:  # pydantic's own, or of a number that JSON has not: the other way says what is wrong
+        return None
+
+
+def _parsed(text: str, path: str | Path) -> Result:
+    """The result of a text that may be laid out otherwise. Raises: ArtifactError that names every mistake."""
     data = parse_json(text, path)
     if not isinstance(data, dict) or "schema_version" not in data:
         raise ArtifactError(f"{path} is not a ddbench result: it has no 'schema_version'.")
@@ -51,18 +78,14 @@ def read_result(path: str | Path) -> Result:
         raise ArtifactError(f"{path} is not a valid result: {_listed(found)}.") from error
     if changed := _reinterpreted(data, result.model_dump(mode="json")):
         raise ArtifactError(f"{path} is not a valid result: {_listed(changed)}.")
-    if faults := contradictions(result):
-        raise ArtifactError(
-            f"{path} contradicts itself: {_listed(faults)}. It was edited or damaged; run the cell again."
-        )
     return result
 
 
 def contradictions(result: Result) -> list[str]:
     """Where parts of a result that must agree do not, in words; empty for a sound one."""
     faults = []
-    if result.key != result.cell.key:
-        faults.append(f"its key is {result.key[:12]}… but its cell's is {result.cell.key[:12]}…")
+    if result.key != (key := result.cell.key):
+        faults.append(f"its key is {result.key[:12]}… but its cell's is {key[:12]}…")
     if result.status == "ok" and (result.error is not None or not result.runs or result.bytes is None):
         faults.append("its status is ok but it has an error, or lacks runs or bytes")
     if result.status != "ok" and result.error is None:
@@ -92,7 +115,7 @@ def _reinterpreted(written: Any, read: Any, at: str = "") -> list[str]:
 
 def _score_fault(run: StudentRun) -> str:
     try:
-        right = sum(unpack_bits(run.correct, run.n_test))
+        right = n_right(run.correct, run.n_test)
     except (binascii.Error, ValueError) as error:
         return f"its bits cannot be read: {error}"
     if abs(right - run.accuracy * run.n_test) > 1e-6 * run.n_test:

@@ -148,3 +148,11 @@ def unpack_bits(text: str, n: int) -> list[bool]:
     if len(whole) != -(-n // 8):
         raise ValueError(f"{n} bits need {-(-n // 8)} bytes, found {len(whole)}")
     return [bool(byte >> (7 - i) & 1) for byte in whole for i in range(8)][:n]
+
+
+def n_right(text: str, n: int) -> int:
+    """How many of the first n bits are set, without a list of them. Raises: ValueError where there are fewer."""
+    whole = base64.b64decode(text, validate=True)
+    if len(whole) != -(-n // 8):
+        raise ValueError(f"{n} bits need {-(-n // 8)} bytes, found {len(whole)}")
+    return (int.from_bytes(whole) >> (-n % 8)).bit_count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from made_up_results import made_up_cell, made_up_result, made_up_run
 
 from ddbench.errors import ArtifactError, RunError
 from ddbench.result.io import contradictions, read_result, write_result
+from ddbench.result.schema import n_right, pack_bits, unpack_bits
 
 
 @pytest.fixture
@@ -99,3 +101,42 @@ def test_writing_refuses_contradictions_and_missing_folders(tmp_path: Path) -> N
         write_result(tmp_path / "r.json", result.model_copy(update={"key": "0" * 64}))
     with pytest.raises(RunError, match="could not be written"):
         write_result(tmp_path / "no" / "r.json", result)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 200, 1001])
+def test_bits_are_counted_as_they_are_listed(n: int) -> None:
+    draw = random.Random(n)
+    text = pack_bits([draw.random() < 0.5 for _ in range(n)])
+    assert n_right(text, n) == sum(unpack_bits(text, n))
+    with pytest.raises(ValueError, match="need"):
+        n_right(text, n + 8)
+
+
+def test_how_a_file_is_laid_out_does_not_matter(path: Path) -> None:
+    result = made_up_result(made_up_cell("downsample", "dm", codec_args={"factor": 2}))
+    data = json.loads(result.model_dump_json())
+    for text in (json.dumps(data), json.dumps(data, indent=4), json.dumps(dict(reversed(data.items())))):
+        path.write_text(text)
+        assert read_result(path) == result
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"student": 0', '"student": "0"'),
+        ('"student": 1', '"student": true'),
+        ('"name": "dm",\n   "args"', '"nom": "dm",\n   "args"'),
+        ('"step": 0', '"step": NaN'),
+        ('"loss": 1.0', '"loss": Infinity'),
+        ('"lr": 1.0', '"lr": NaN'),
+        ('"codec": {\n   "name": "identity",\n   "args": {}\n  }', '"codec": "identity"'),
+    ],
+)
+def test_a_text_that_reads_as_something_else_is_refused(path: Path, old: str, new: str) -> None:
+    """In the very layout that is read the short way."""
+    write_result(path, made_up_result(made_up_cell("identity", "dm")))
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ArtifactError):
+        read_result(path)
