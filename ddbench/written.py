@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, field_validator, model_serializer
@@ -31,11 +32,17 @@ ADDED = _Added()
 
 
 def _without_added(self: BaseModel, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    found, fields = write(self), type(self).model_fields
-    unused = (name for name, f in fields.items() if ADDED in f.metadata and getattr(self, name) == f.default)
-    for name in unused:
-        found.pop(name, None)
+    found = write(self)
+    for name, default in _added(type(self)):
+        if getattr(self, name) == default:
+            found.pop(name, None)
     return found
+
+
+@cache
+def _added(model: type[BaseModel]) -> list[tuple[str, Any]]:
+    """The fields of a model that are `ADDED`, each with its default."""
+    return [(name, f.default) for name, f in model.model_fields.items() if ADDED in f.metadata]
 
 
 without_added = model_serializer(mode="wrap")(_without_added)
