@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from ddbench.canonical import digest
+from ddbench.canonical import canonical, digest
 from ddbench.report.labels import arguments
 from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import Cell, Column, Space
@@ -100,6 +101,11 @@ class Row:
 
         A seed has as many students of one network as of another, so that networks weigh the same.
         """
+        by_seed = self.by_seed(column, networks)
+        return interval(by_seed) if by_seed else None
+
+    def by_seed(self, column: str, networks: Collection[str]) -> dict[int, list[float]]:
+        """Every student's accuracy, by seed; nothing where one of the networks was not scored."""
         by_seed: dict[int, list[float]] = defaultdict(list)
         found: set[str] = set()
         for result in self.ok:
@@ -108,7 +114,7 @@ class Row:
                 if seen == column and (label := student_label(run)) in networks:
                     by_seed[result.cell.seed].append(run.accuracy)
                     found.add(label)
-        return interval(by_seed) if by_seed and found == set(networks) else None
+        return dict(by_seed) if found == set(networks) else {}
 
     def steps(self, column: str) -> int | None:
         """Most updates of a student. A stored code is one signal, so students on codes have as many."""
@@ -197,8 +203,13 @@ class Table:
 
     def accuracy(self, row: Row, score: Score) -> Interval | None:
         """A row's figure in one of `scores`; None where it has none."""
+        by_seed = self.by_seed(row, score)
+        return interval(by_seed) if by_seed else None
+
+    def by_seed(self, row: Row, score: Score) -> dict[int, list[float]]:
+        """The accuracies behind a row's figure, by seed; nothing where it has none."""
         column, network = score
-        return row.mean_over(column, self.unseen(row)) if network == UNSEEN else row.accuracy(score)
+        return row.by_seed(column, self.unseen(row) if network == UNSEEN else (network,))
 
     @property
     def groups(self) -> list[list[Row]]:
@@ -215,12 +226,24 @@ class Table:
     def differing(self, row: Row) -> list[str]:
         """Arguments of the row's method that set rows of this table with the same codec and space apart."""
 
-        def place(cell: Cell) -> tuple[object, ...]:
-            return cell.method.name, cell.codec, cell.space, cell.storage, cell.budget, cell.network
+        return self._differing[_place(row.cell)]
 
-        rivals = [r.cell.method.args for r in self.rows if place(r.cell) == place(row.cell)]
-        names = sorted({name for args in rivals for name in args})
-        return [n for n in names if len({digest([n in a, a.get(n)]) for a in rivals}) > 1]
+    @cached_property
+    def _differing(self) -> dict[str, list[str]]:
+        rivals: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self.rows:
+            rivals[_place(row.cell)].append(row.cell.method.args)
+        found = {}
+        for place, those in rivals.items():
+            names = sorted({name for args in those for name in args}) if len(those) > 1 else []
+            found[place] = [n for n in names if len({digest([n in a, a.get(n)]) for a in those}) > 1]
+        return found
+
+
+def _place(cell: Cell) -> str:
+    """What rows have in common that only their method's arguments may tell apart."""
+    parts = cell.codec.model_dump(), cell.network.model_dump()
+    return canonical([cell.method.name, cell.space, cell.storage, str(cell.budget), *parts])
 
 
 @dataclass
