@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ddbench.api.session import filtered
 from ddbench.cli.main import INTERRUPTED
 from ddbench.cli.plan import bytes_in_words
-from ddbench.cli.run import SOME_FAILED, UNREADY, filtered
+from ddbench.cli.run import SOME_FAILED, UNREADY
 
 if TYPE_CHECKING:
     from ddbench.planning.shared import Share

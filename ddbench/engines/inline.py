@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+import torch
+
 from ddbench.interfaces.engine import Engine, Event, Job
 from ddbench.run.worker import work
 
@@ -16,4 +18,8 @@ class Inline(Engine):
     source: ClassVar[str] = "ddbench"
 
     def run(self, job: Job, report: Callable[[Event], None]) -> None:
-        work(job, report)
+        threads = torch.get_num_threads()
+        try:
+            work(job, report)
+        finally:
+            torch.set_num_threads(threads)  # the caller's process goes on after the cells

@@ -37,11 +37,11 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, name: str, suite_path: Path, cells: Sequence[Cell]) -> RunFolder:
+    def create(cls, path: Path, name: str, suite: Path | bytes, cells: Sequence[Cell]) -> RunFolder:
         """A folder for the cells of the suite `name`, or the one that is there, extended by cells that are new.
 
-        What is damaged of its index and its cells' files is written anew. Raises: RunError where the folder holds
-        another suite or cannot be written.
+        `suite` is its YAML, or the file of that. What is damaged of its index and its cells' files is written anew.
+        Raises: RunError where the folder holds another suite or cannot be written.
         """
         folder = cls(path)
         if path.exists() and not path.is_dir():
@@ -61,7 +61,8 @@ class RunFolder:
             if not folder._has_cell(cell):
                 write_atomic(folder.cell_dir(cell.key) / "cell.json", cell.model_dump_json(indent=1))
         index = json.dumps({"suite": name, "keys": [c.key for c in cells]}, indent=1)
-        for file, content in ((path / "suite.yaml", suite_path.read_bytes()), (path / INDEX, index.encode())):
+        text = suite if isinstance(suite, bytes) else suite.read_bytes()
+        for file, content in ((path / "suite.yaml", text), (path / INDEX, index.encode())):
             if not file.is_file() or file.read_bytes() != content:
                 write_atomic(file, content)
         return cls(path)

@@ -11,9 +11,9 @@ import pytest
 from made_up_results import made_up_cell, made_up_folder, made_up_result
 
 from ddbench import registry
+from ddbench.api.progress import Progress, terminal_bar
 from ddbench.cli.info import type_name
 from ddbench.cli.main import execute
-from ddbench.cli.progress import Progress
 from ddbench.interfaces.engine import Event, Job
 from ddbench.result.io import write_result
 from ddbench.run.folder import RunFolder
@@ -253,14 +253,14 @@ def test_progress_in_a_pipe_and_as_a_bar(capsys) -> None:
         Event("started", "a"), Event("progress", "a", "distil", 0.5), Event("skipped", "a", "another process is at it"),
         Event("finished", "a", "1 s"), Event("started", "b"), Event("failed", "b", "no\nink"),
     ]  # fmt: skip
-    with Progress({"a": "cell a", "b": "cell b"}, bar=False) as progress:
+    with Progress({"a": "cell a", "b": "cell b"}, say=print) as progress:
         for event in events:
             progress(event)
     assert capsys.readouterr().out.splitlines() == [
         "started   cell a", "[1/2] finished cell a: 1 s", "started   cell b", "[2/2] failed cell b: no ink",
     ]  # fmt: skip
     assert progress.failed == {"b": "no\nink"}
-    with Progress({"a": "cell a", "b": "cell b"}, bar=True) as progress:
+    with Progress({"a": "cell a", "b": "cell b"}, terminal_bar(2)) as progress:
         for event in events:
             progress(event)
     said = capsys.readouterr()

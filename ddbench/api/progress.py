@@ -1,13 +1,11 @@
-"""Progress of a run: a bar on a terminal, plain lines in a pipe."""
+"""Progress of a run: a bar on a terminal or in a notebook, plain lines in a pipe, or nothing. torch-free."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
-
-import click
 
 from ddbench.interfaces.engine import Event
 
@@ -17,14 +15,14 @@ DONE = ("finished", "failed", "skipped")
 class Progress:
     """Takes an engine's events; a context manager that closes the bar."""
 
-    def __init__(self, titles: Mapping[str, str], bar: bool | None = None) -> None:
-        """`titles` are the names of the cells to run, by key."""
+    def __init__(self, titles: Mapping[str, str], bar: Any = None, say: Callable[[str], None] | None = None) -> None:
+        """`titles` are the names of the cells to run, by key; without a tqdm `bar`, `say` gets the lines."""
         self.titles = titles
+        self.bar = bar
+        self.say = say
         self.done: set[str] = set()
         self.running: dict[str, str] = {}
         self.failed: dict[str, str] = {}
-        wanted = sys.stderr.isatty() and sys.stdout.isatty() if bar is None else bar
-        self.bar = _bar(len(titles)) if wanted else None
 
     def __enter__(self) -> Progress:
         return self
@@ -54,15 +52,18 @@ class Progress:
 
     def _say(self, event: Event, title: str) -> None:
         if event.kind == "started":
-            if self.bar is None:
-                click.echo(f"started   {title}")
+            self._line(f"started   {title}")
             return
         text = " ".join(event.text.split())
         line = f"[{len(self.done)}/{len(self.titles)}] {event.kind} {title}" + (f": {text}" if text else "")
         if self.bar is None:
-            click.echo(line)
+            self._line(line)
         elif event.kind in ("failed", "lost"):
             self.bar.write(line, file=sys.stderr)
+
+    def _line(self, text: str) -> None:
+        if self.bar is None and self.say is not None:
+            self.say(text)
 
     def _move(self) -> None:
         assert self.bar is not None
@@ -73,7 +74,8 @@ class Progress:
         self.bar.refresh()
 
 
-def _bar(total: int) -> Any:
+def terminal_bar(total: int) -> Any:
+    """A bar of tqdm on standard error."""
     from tqdm import tqdm
 
     return tqdm(
@@ -83,3 +85,10 @@ def _bar(total: int) -> Any:
         dynamic_ncols=True,
         bar_format="{l_bar}{bar:20}| {n}/{total} [{elapsed}] {postfix}",
     )
+
+
+def notebook_bar(total: int) -> Any:
+    """The bar that fits the place: a widget in a notebook, else as on a terminal."""
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, unit="cell")
