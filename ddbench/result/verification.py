@@ -80,7 +80,9 @@ class Verification(_Record):
 
 def summed_up(verdicts: list[Verdict]) -> Verdict:
     """The verdict on a whole result: one figure that disagrees spoils it, one that says nothing leaves it open."""
-    return next((v for v in ("disagrees", "inconclusive") if v in verdicts), "agrees")
+    if "disagrees" in verdicts:
+        return "disagrees"
+    return "inconclusive" if "inconclusive" in verdicts else "agrees"
 
 
 def claim_digest(result: Result) -> str:
