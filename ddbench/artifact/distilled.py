@@ -16,12 +16,13 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from ddbench import registry, rng
+from ddbench import rng
 from ddbench.artifact.card import FORMAT_VERSION, Card, LeafCard
 from ddbench.artifact.rounding import restore_leaf, store_leaf
 from ddbench.errors import ArtifactError, RunError
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
+from ddbench.interfaces.lengths import codec_for
 from ddbench.leaf import Leaf
 
 TENSORS, CARD = "distilled.safetensors", "distilled.json"
@@ -58,7 +59,7 @@ class DistilledSet:
         """The codec that the card names. Raises: ArtifactError where what is installed is not what wrote the set."""
         card = self.card
         target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage, card.family or card.dataset)
-        codec: Codec = registry.build("codec", card.codec.name, card.codec.args, target)
+        codec = codec_for(card.codec.name, card.codec.args, target)
         if codec.version != card.codec_version:
             raise ArtifactError(
                 f"{self.file} was written by version {card.codec_version} of the codec {card.codec.name!r}; version "

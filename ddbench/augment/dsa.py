@@ -20,6 +20,8 @@ DRAWS = 3
 """Uniform numbers a row: as many as the hungriest family takes."""
 AHEAD = 64
 """Draws that a stream makes at once."""
+MASKED = "masked"
+"""Before the families of a strategy: the last channel is a mask, which stays, and what it hides stays 0."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Draw:
 
     rows: int
     groups: tuple[Group, ...]
+    masked: bool = False
 
 
 def families(strategy: str, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -45,20 +48,26 @@ def families(strategy: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     Raises: SpecError where a family is unknown or has no meaning on signals of `shape`.
     """
     names = tuple(strategy.split("_")) if strategy else ()
+    if masked := is_masked(strategy):
+        names = names[1:]
     if unknown := [n for n in names if n not in FAMILIES]:
         raise SpecError(
             f"The augmentation {strategy!r} has the unknown operation {unknown[0]!r}. "
             f"{did_you_mean(unknown[0], FAMILIES)}"
         )
-    axes = len(shape) - 1
-    if refused := [n for n in names if axes not in FAMILIES[n].axes]:
-        taken = "_".join(n for n in FAMILIES if axes in FAMILIES[n].axes)
+    fitting = [n for n in FAMILIES if len(shape) - 1 in FAMILIES[n].axes and (FAMILIES[n].in_place or not masked)]
+    if refused := [n for n in names if n not in fitting]:
+        taken = "_".join(fitting)
         advice = f"'{taken}'" if taken else "none: give ''"
         raise SpecError(
-            f"The augmentation {strategy!r} asks for {', '.join(refused)}, which has no meaning on signals of shape "
-            f"{shape}. They take {advice}."
+            f"The augmentation {strategy!r} asks for {', '.join(refused)}, which has no meaning on "
+            f"{'masked ' * masked}signals of shape {shape}. They take {advice}."
         )
     return names
+
+
+def is_masked(strategy: str) -> bool:
+    return strategy.partition("_")[0] == MASKED
 
 
 def draw(strategy: str, shape: tuple[int, ...], rows: int, generator: Generator, *, per_row_op: bool) -> Draw:
@@ -72,12 +81,12 @@ def draw(strategy: str, shape: tuple[int, ...], rows: int, generator: Generator,
     choice = torch.randint(len(names), (rows if per_row_op else 1,), generator=generator)
     u = torch.rand(rows, DRAWS, generator=generator)
     if not per_row_op:
-        return Draw(rows, (Group(names[int(choice)], None, u),))
+        return Draw(rows, (Group(names[int(choice)], None, u),), is_masked(strategy))
     groups = []
     for k in choice.unique().tolist():
         members = (choice == k).nonzero().flatten()
         groups.append(Group(names[k], members, u[members]))
-    return Draw(rows, tuple(groups))
+    return Draw(rows, tuple(groups), is_masked(strategy))
 
 
 def stream(
@@ -94,13 +103,20 @@ def stream(
             continue
         choice = torch.randint(len(names), (AHEAD,), generator=generator).tolist()
         for k, u in zip(choice, torch.rand(AHEAD, rows, DRAWS, generator=generator).to(device).unbind()):
-            yield Draw(rows, (Group(names[k], None, u),))
+            yield Draw(rows, (Group(names[k], None, u),), is_masked(strategy))
 
 
 def apply(draw: Draw, x: Float[Tensor, "r n *shape"]) -> Float[Tensor, "r n *shape"]:
     """x with row r's ω applied to all its n items. Differentiable in x. For fewer rows than drawn, the first draws."""
     if not draw.groups:
         return x
+    if not draw.masked:
+        return _applied(draw, x)
+    mask = x[:, :, -1:]
+    return torch.cat([_applied(draw, x[:, :, :-1]) * mask, mask], 2)
+
+
+def _applied(draw: Draw, x: Tensor) -> Tensor:
     first = draw.groups[0]
     if first.rows is None:
         return FAMILIES[first.family].transform(x, first.u[: len(x)].to(x.device))

@@ -1,4 +1,4 @@
-"""The six operation families of DSA, each a function of a batch and of uniform draws.
+"""The operation families, each a function of a batch and of uniform draws: the six of DSA, and those of series.
 
 All act on normalised signals with 0 as fill. Row r of a batch `[r, n, c, *extent]` is n items that share the draw
 `u[r]`, three numbers uniform in [0, 1). Source: protocols.md §3.1; Zhao & Bilen 2021 (arXiv 2102.08259).
@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+
+from ddbench.augment import series
 
 CROP = 0.125
 CUTOUT = 0.5
@@ -134,13 +136,20 @@ class Family:
 
     axes: tuple[int, ...]
     transform: Callable[[Tensor, Tensor], Tensor]
+    in_place: bool = False
+    """Whether every value stays where it is, so that a mask still says where values are."""
 
 
 FAMILIES = {
     "color": Family((2,), colour),
     "crop": Family((1, 2), crop),
-    "cutout": Family((1, 2), cutout),
+    "cutout": Family((1, 2), cutout, in_place=True),
     "flip": Family((2,), flip),
     "scale": Family((1, 2), scale),
     "rotate": Family((2,), rotate),
+    "jitter": Family((0, 1), series.jitter, in_place=True),
+    "magnitude": Family((1,), series.magnitude, in_place=True),
+    "timemask": Family((1,), series.timemask, in_place=True),
+    "bandmask": Family((1,), series.bandmask, in_place=True),
+    "drop": Family((0, 1), series.drop, in_place=True),
 }

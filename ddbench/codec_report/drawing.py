@@ -13,11 +13,12 @@ from ddbench.codec_report.placing import Named, place
 from ddbench.codec_report.render import HEADINGS
 from ddbench.codec_report.schema import CodecReport, Row
 from ddbench.codec_report.work import Outcome
+from ddbench.display import by_axes
 from ddbench.files import write_atomic
 from ddbench.interfaces.signal import SignalSpec
+from ddbench.planning.facts import display_of
 from ddbench.report.chart import COLOURS, MARKERS
 from ddbench.report.figures import INK, MUTED, axes_style, figure, png
-from ddbench.report.panels import renderer
 from ddbench.report.picture import TILE_INCH, clipped, tiles
 
 TOPS = {"psnr_db": 60.0}
@@ -141,7 +142,7 @@ def picture(outcome: Outcome, spec: SignalSpec, out: Path) -> Path:
     report = outcome.report
     titles = ["originals", *(row.title for row in report.rows)]
     raw = [clipped(spec, x) for x in (outcome.originals, *(outcome.examples[row.key] for row in report.rows))]
-    draw = renderer(spec, torch.cat(raw))
+    draw = by_axes(spec, torch.cat(raw), display_of(report.asked.dataset))
     label_inch = 0.25 + LETTER_INCH * max(map(len, titles))
     width = label_inch + len(outcome.originals) * draw.width * TILE_INCH
     fig = figure(width, len(raw) * TILE_INCH + 0.05, constrained=False)

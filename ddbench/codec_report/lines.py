@@ -14,6 +14,7 @@ from ddbench.codec_report.schema import Without
 from ddbench.errors import DdbenchError
 from ddbench.interfaces.codec import Codec, Target
 from ddbench.interfaces.dataset import DatasetCard
+from ddbench.interfaces.lengths import codec_for
 from ddbench.leaf import Storage
 from ddbench.planning.facts import asked as answered
 from ddbench.planning.facts import full_args, version
@@ -75,7 +76,7 @@ def label(codec: Choice) -> str:
 
 def built(choice: Choice, target: Target) -> Codec:
     """The codec for a target. Raises: DdbenchError, PluginError for whatever else it raises."""
-    return answered(f"The codec '{choice}'", lambda: registry.build("codec", choice.name, choice.args, target))
+    return answered(f"The codec '{choice}'", lambda: codec_for(choice.name, choice.args, target))
 
 
 def _of(choice: Choice, asked: Asked, card: DatasetCard, fit_classes: int) -> list[Line]:

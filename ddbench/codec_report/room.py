@@ -20,7 +20,7 @@ from ddbench.interfaces.dataset import DatasetCard
 
 def cap_of(budget: Budget, card: DatasetCard) -> int:
     """Bytes of the whole set."""
-    return budget.cap_bytes(card.signal.shape, card.n_classes, card.train_size * card.signal_bytes)
+    return budget.cap_bytes(card.signal.bare.shape, card.n_classes, card.train_size * card.signal_bytes)
 
 
 def first_items(codec: Codec, rarest: int) -> int:

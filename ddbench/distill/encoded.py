@@ -38,10 +38,11 @@ def encode_split(
     if not codec.keeps_encodings:
         return encode_all(codec, shared, source, device, tell)
     signal = data.card.signal
+    said = ["mask"] if signal.mask else []  # what was kept before there were masks keeps its name
     named = {
         "dataset": data.card.name, "revision": data.card.revision, "evaluate_on": data.evaluate_on, "split": split,
-        "signal": [list(signal.shape), list(signal.mean), list(signal.std), signal.low, signal.high],
-        "codec": type(codec).__name__, "version": codec.version, "args": codec.config.model_dump(mode="json"),
+        "signal": [list(signal.shape), list(signal.mean), list(signal.std), signal.low, signal.high, *said],
+        "codec": codec.title, "version": codec.version, "args": codec.config.model_dump(mode="json"),
     }  # fmt: skip
 
     def compute(_: list[int]) -> list[dict[str, Tensor]]:
@@ -90,6 +91,6 @@ def check_finite(encoded: Float[Tensor, "n *shape"], codec: Codec, whose: str) -
     spoilt = (~encoded.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
     if spoilt:
         raise PluginError(
-            f"The codec {type(codec).__name__} gives codes that are not finite for {len(spoilt)} of {len(encoded)} "
+            f"The codec {codec.title} gives codes that are not finite for {len(spoilt)} of {len(encoded)} "
             f"{whose}, the first at index {spoilt[0]}. Change its arguments, or stay in signal space."
         )

@@ -59,7 +59,7 @@ class SignalSpace(MatchSpace):
 
     def __post_init__(self) -> None:
         self.shape = self.data.card.signal.shape
-        self.augmentation = self.data.card.signal.augmentation
+        self.augmentation = self.data.card.signal.strategy
 
     @cached_property
     def _raw(self) -> Tensor:
@@ -95,10 +95,10 @@ class CodeSpace(MatchSpace):
 
     def __post_init__(self) -> None:
         if self.codec.code_leaf is None:
-            raise SpecError(f"The codec {type(self.codec).__name__} has no code space; match it in signal space.")
+            raise SpecError(f"The codec {self.codec.title} has no code space; match it in signal space.")
         if self.codec.signals_per_item != 1:
             raise SpecError(
-                f"An item of the codec {type(self.codec).__name__} stores {self.codec.signals_per_item} signals; in "
+                f"An item of the codec {self.codec.title} stores {self.codec.signals_per_item} signals; in "
                 "code space one code stands for one signal. Match it in signal space."
             )
         self.leaf = self.codec.code_leaf

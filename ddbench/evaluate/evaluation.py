@@ -203,4 +203,4 @@ def _groups(
 
 
 def _strategy(data: Data, training: Training) -> str:
-    return data.card.signal.augmentation if training.augment == "dataset" else ""
+    return data.card.signal.strategy if training.augment == "dataset" else ""

@@ -95,9 +95,18 @@ class Codec(Plugin):
     Only for codecs with a code space whose `encode` looks at no leaf of `shared`.
     """
 
+    takes_masks: ClassVar[bool] = False
+    """Whether it stores masked signals (`SignalSpec.mask`) itself; without, it sees padded signals and no mask, and the
+    framework stores their lengths beside its leaves (`ddbench.interfaces.lengths`)."""
+
     def __init__(self, config: PluginConfig | None, target: Target) -> None:
         super().__init__(config)
         self.target = target
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return type(self).__name__
 
     @abstractmethod
     def leaves(self) -> tuple[Leaf, ...]:

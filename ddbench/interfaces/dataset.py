@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ddbench.interfaces.display import DisplayOf
 from ddbench.interfaces.plugin import Plugin
 from ddbench.interfaces.signal import SignalSpec
 
@@ -62,6 +63,10 @@ class Dataset(Plugin):
     @abstractmethod
     def card(self) -> DatasetCard:
         """What the dataset is. Reads no data where it can be avoided and imports no torch."""
+
+    def display(self) -> DisplayOf | None:
+        """How its signals are shown in pictures and listings; None (the default): by the axes of their shape."""
+        return None
 
     @abstractmethod
     def load(self) -> tuple[Split, Split]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +25,17 @@ class SignalSpec:
     """Lowest raw value, None where there is no bound."""
     high: float | None = None
     augmentation: str = ""
-    """The dataset's published augmentation, as `ddbench.augment.augment` reads it; '' for none."""
+    """The dataset's augmentation, names of `ddbench.augment.families` joined by _; '' for none."""
+    mask: bool = False
+    """Whether the last channel is a mask, for series (c, t) of varying length: 1 where an item has values, 0 behind its
+    end. There the other channels hold their mean, so that normalised padding is 0; the mask has mean 0 and std 1."""
+
+    def __post_init__(self) -> None:
+        if self.mask and (len(self.shape) != 2 or self.shape[0] < 2 or (self.mean[-1], self.std[-1]) != (0.0, 1.0)):
+            raise ValueError(
+                f"a mask is the last channel of series (c, t), with mean 0 and std 1; signals of shape {self.shape} "
+                f"have mean {self.mean[-1:]} and std {self.std[-1:]} there"
+            )
 
     @property
     def channels(self) -> int:
@@ -35,6 +45,19 @@ class SignalSpec:
     def extent(self) -> tuple[int, ...]:
         """Sizes of the axes behind the channels: (h, w), (t,) or ()."""
         return self.shape[1:]
+
+    @property
+    def bare(self) -> SignalSpec:
+        """The same without the mask: what codecs store and budgets count (lengths are stored beside it)."""
+        if not self.mask:
+            return self
+        shape = (self.channels - 1, *self.extent)
+        return replace(self, shape=shape, mean=self.mean[:-1], std=self.std[:-1], mask=False)
+
+    @property
+    def strategy(self) -> str:
+        """The augmentation as `ddbench.augment` draws it: of masked signals it leaves mask and padding alone."""
+        return f"masked_{self.augmentation}" if self.mask and self.augmentation else self.augmentation
 
     def normalise(self, raw: Tensor) -> Tensor:
         """Float32 normalised signals from uint8 or float raw ones, `[..., *shape]` → `[..., *shape]`."""

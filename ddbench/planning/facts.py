@@ -14,6 +14,7 @@ from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import BudgetError, DdbenchError, PluginError
 from ddbench.interfaces.dataset import DatasetCard
+from ddbench.interfaces.display import DisplayOf
 from ddbench.registry import Kind
 from ddbench.spec.cell import Cell, Choice
 
@@ -56,10 +57,15 @@ def _card(plugin: type[Any], name: str, args: str) -> DatasetCard:
     return asked(f"The dataset {name!r}", lambda: registry.build("dataset", name, json.loads(args)).card())
 
 
+def display_of(choice: Choice) -> DisplayOf | None:
+    """How the dataset's signals are shown; None: by the axes of their shape."""
+    return asked(f"The dataset '{choice}'", lambda: registry.build("dataset", choice.name, choice.args).display())
+
+
 def cap_bytes(cell: Cell, card: DatasetCard) -> int:
     """Bytes that the cell's whole set may take. Raises: BudgetError."""
     assert cell.budget is not None, "the ceiling has no budget"
-    shape, signal_bytes = card.signal.shape, card.train_size * card.signal_bytes
+    shape, signal_bytes = card.signal.bare.shape, card.train_size * card.signal_bytes
     try:
         cap = cell.budget.cap_bytes(shape, card.n_classes, signal_bytes)
     except OverflowError:
@@ -86,6 +92,7 @@ class Parts:
 def parts_of(cell: Cell) -> Parts:
     """The plug-ins of a cell that has a budget. Raises: DdbenchError where one refuses."""
     from ddbench.interfaces.codec import Target
+    from ddbench.interfaces.lengths import codec_for
     from ddbench.interfaces.method import Matcher
 
     card = card_of(cell.dataset)
@@ -94,7 +101,7 @@ def parts_of(cell: Cell) -> Parts:
     target = Target(card.signal, card.n_classes, cap, cell.storage, card.family)
 
     def make() -> tuple[Any, tuple[Any, ...]]:
-        codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
+        codec = codec_for(cell.codec.name, cell.codec.args, target)
         return codec, tuple(codec.leaves())
 
     codec, leaves = asked(f"The codec '{cell.codec}'", make)

@@ -65,7 +65,7 @@ def _planned(cell: Cell) -> PlannedCell:
         disk, work = FOLDER_BYTES + _bits_bytes(cell, students), work_of(cell, None, None, None)
         return PlannedCell(cell, None, None, None, None, students, disk, work, memory_of(cell, None, None, None))
     parts = parts_of(cell)
-    n0 = reference_slots(parts.card.signal.shape, parts.card.n_classes, parts.cap_bytes)
+    n0 = reference_slots(parts.card.signal.bare.shape, parts.card.n_classes, parts.cap_bytes)
     n, used = _room(cell, parts)
     students = _students(cell, getattr(parts.method, "label_leaf", None) is not None)
     stored_bytes = parts.cap_bytes if used is None else used

@@ -102,7 +102,7 @@ def images(budget: Budget, card: DatasetCard) -> float:
     """How many float32 signals a class take the budget's bytes."""
     if budget.ipc is not None:
         return budget.ipc
-    shape, K = card.signal.shape, card.n_classes
+    shape, K = card.signal.bare.shape, card.n_classes
     cap = budget.cap_bytes(shape, K, card.train_size * card.signal_bytes)
     return cap / (K * prod(shape) * FLOAT32_BYTES)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ddbench.errors import RunError
 from ddbench.files import write_atomic
+from ddbench.planning.facts import display_of
 from ddbench.report.labels import budget_label, codec_label
 from ddbench.report.rows import Row, tables
 from ddbench.report.table import Collection, render
@@ -74,7 +75,7 @@ def _draw(runs: RunFolder, row: Row, out: Path, written: Written) -> None:
             from ddbench.run.cell import complete
 
             title = f"{budget_label(row.cell)}, {codec_label(row.cell)} × {row.cell.method}"
-            picture(stored, out, title, partial(complete, result.cell))
+            picture(stored, out, title, partial(complete, result.cell), display_of(result.cell.dataset))
         written.pictures.append(out)
     except Exception as error:  # noqa: BLE001  (as above; codecs are other people's code)
         written.troubles.append(f"no picture of {result.cell.title}: {type(error).__name__}: {error}")

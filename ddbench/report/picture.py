@@ -12,11 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ddbench.artifact import DistilledSet, load
+from ddbench.display import by_axes
 from ddbench.errors import ArtifactError
 from ddbench.files import write_atomic
+from ddbench.interfaces.display import Display, DisplayOf
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.report.figures import INK, figure, png
-from ddbench.report.panels import Renderer, renderer
 
 MOST_ITEMS = 10
 """Signals shown of a class."""
@@ -32,13 +33,15 @@ LETTERS_INCH, LINE_INCH = 15, 0.16
 
 
 def picture(
-    artifact: Path, out: Path, title: str = "", complete: Callable[[DistilledSet], DistilledSet] = lambda stored: stored
-) -> Path:
+    artifact: Path, out: Path, title: str = "",
+    complete: Callable[[DistilledSet], DistilledSet] = lambda stored: stored, display: DisplayOf | None = None,
+) -> Path:  # fmt: skip
     """Draws a distilled set to a PNG: a row a class, its first signals from left to right. Returns the PNG's path.
 
     `artifact` is a cell's folder or its tensor file; `title` says what it is, by default dataset and codec; `complete`
-    gives a set what its codec does not store. Signals are shown as students get them, in raw units, clipped to the
-    range of the data.
+    gives a set what its codec does not store; `display` is the dataset's, by default that of the signals' axes. Signals
+    are shown as students get them, in raw units, clipped to the range of the data. What the display says of them in
+    words stands in a text file beside the PNG.
 
     Raises: ArtifactError where the set cannot be read; RunError where `out` cannot be written.
     """
@@ -50,7 +53,7 @@ def picture(
     most = max(map(len, rows), default=0)
     if most == 0:
         raise ArtifactError(f"{artifact} decodes to no signal, so there is nothing to draw.")
-    draw = renderer(card.signal, raw)
+    draw = by_axes(card.signal, raw, display)
     shown = f"{len(labels)} signals of {card.n_classes} classes"
     if sum(map(len, rows)) < len(labels):
         shown += f", at most {MOST_ITEMS} of each shown"
@@ -62,7 +65,17 @@ def picture(
     tiles(fig, rows, [_short(name) for name in card.class_names], draw, head_inch=head_inch)
     fig.text(0.02, 1 - 0.5 * head_inch / height, head, fontsize=8, color=INK, va="center")
     write_atomic(out, png(fig))
+    if told := listing(rows, card.class_names, draw):
+        write_atomic(out.with_suffix(".txt"), f"{head}\n\n{told}")
     return out
+
+
+def listing(rows: list[Tensor], names: Sequence[str], draw: Display) -> str:
+    """What the display says of each signal in words, class by class; '' where it says nothing."""
+    said = [[" ".join(words.split()) for signal in signals if (words := draw.words(signal))] for signals in rows]
+    if not any(said):
+        return ""
+    return "\n".join(f"{name}\n" + "".join(f"  {line}\n" for line in lines) for name, lines in zip(names, said))
 
 
 def clipped(spec: SignalSpec, signals: Float[Tensor, "p *shape"]) -> Float[Tensor, "p *shape"]:
@@ -74,7 +87,7 @@ def clipped(spec: SignalSpec, signals: Float[Tensor, "p *shape"]) -> Float[Tenso
 
 
 def tiles(
-    fig: Any, rows: list[Tensor], names: Sequence[str], draw: Renderer, label_inch: float = LABEL_INCH,
+    fig: Any, rows: list[Tensor], names: Sequence[str], draw: Display, label_inch: float = LABEL_INCH,
     head_inch: float = HEAD_INCH,
 ) -> None:  # fmt: skip
     """All tiles in one pair of axes, which is many times faster than a pair for each; names of rows on the left."""

@@ -28,6 +28,7 @@ from ddbench.evaluate import evaluate_full
 from ddbench.evaluate.told import by_labels
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
+from ddbench.interfaces.lengths import codec_for
 from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
 from ddbench.planning.facts import cap_bytes
 from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
@@ -103,7 +104,7 @@ def produce(
     x, source = whole.decode_items()
     signals = torch.bincount(whole.labels[source], minlength=card.n_classes).tolist()
     storage = storage.model_copy(update={"signals": tuple(signals)})
-    reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
+    reference = reference_slots(card.signal.bare.shape, card.n_classes, cap) * card.n_classes
     score = partial(in_each_space, cell, method, whole, (x, source), data, reference, record)
     runs = students(cell, folder, record, score, device, checkpoint_s, report)
     return Outcome(storage, runs, kept, losses, tuple(record.notes))
@@ -224,7 +225,7 @@ def workshop(cell: Cell, data: Data, cap: int, device: torch.device) -> Workshop
     Raises: SpecError where the codec, or the weights that it rests on, are not those that the cell's key is of.
     """
     target = Target(data.card.signal, data.card.n_classes, cap, cell.storage, data.card.family)
-    codec: Codec = registry.build("codec", cell.codec.name, cell.codec.args, target)
+    codec = codec_for(cell.codec.name, cell.codec.args, target)
     if codec.version != cell.versions.codec:
         raise SpecError(
             f"The cell was planned for version {cell.versions.codec} of the codec {cell.codec}; here it has version "

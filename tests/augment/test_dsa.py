@@ -186,8 +186,10 @@ def test_one_channel_has_no_saturation():
     ("strategy", "shape", "says"),
     [
         ("crop_rotat", (1, 8, 8), "Did you mean 'rotate'"),
-        ("color_crop", (3, 50), "They take 'crop_cutout_scale'"),
-        ("crop", (30,), "give ''"),
+        ("color_crop", (3, 50), "They take 'crop_cutout_scale_jitter_"),
+        ("crop", (30,), "They take 'jitter_drop'"),
+        ("crop", (1, 2, 3, 4), "give ''"),
+        ("masked_jitter_crop", (3, 30), "asks for crop, .* masked signals .* 'cutout_jitter_"),
     ],
 )
 def test_what_does_not_fit_is_refused(strategy, shape, says):

@@ -11,12 +11,12 @@ import torch
 from made_up_results import made_up_cell, made_up_result, quickstart_like
 from PIL import Image as Pillow
 
+from ddbench.display import FirstSlice, Image, Series, Spectrogram, TableRow, by_axes
 from ddbench.errors import ArtifactError
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.report import chart as charts
 from ddbench.report import picture as pictures
 from ddbench.report.figures import figure
-from ddbench.report.panels import FirstSlice, Image, Series, TableRow, renderer
 from ddbench.report.rows import tables
 
 
@@ -88,7 +88,7 @@ def test_the_ceiling_is_drawn_though_it_has_only_a_column_of_its_own() -> None:
 def test_the_renderer_follows_the_number_of_axes(shape: tuple[int, ...], kind: type) -> None:
     spec = SignalSpec(shape, (0.0,) * shape[0], (1.0,) * shape[0])
     raw = torch.linspace(-1, 1, 2 * torch.Size(shape).numel()).reshape(2, *shape)
-    draw = renderer(spec, raw)
+    draw = by_axes(spec, raw)
     assert type(draw) is kind
     ax = figure(2, 2).add_subplot()
     for i in range(2):
@@ -106,7 +106,7 @@ def test_an_images_pixels_are_the_raw_ones() -> None:
     raw = pictures.clipped(spec, x)
     assert raw.flatten().tolist() == [0.0, 0.5, 0.75, 1.0]
     ax = figure(2, 2).add_subplot()
-    renderer(spec, raw)(ax, raw[0], 0, 0)
+    by_axes(spec, raw)(ax, raw[0], 0, 0)
     assert ax.images[0].get_array().flatten().tolist() == [0.0, 0.5, 0.75, 1.0]
 
 
@@ -129,3 +129,34 @@ def test_a_picture_shows_a_row_a_class(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(pictures, "load", lambda path: distilled((0, 0)))
     with pytest.raises(ArtifactError, match="no signal"):
         pictures.picture(tmp_path / "x", tmp_path / "y.png")
+
+
+def test_a_masked_series_ends_where_its_mask_does() -> None:
+    spec = SignalSpec((2, 5), (0.0, 0.0), (1.0, 1.0), mask=True)
+    raw = torch.stack([torch.stack([torch.linspace(0, 4, 5), (torch.arange(5) < n).float()]) for n in (2, 5)])
+    for kind in (Series, Spectrogram):
+        ax, draw = figure(2, 2).add_subplot(), by_axes(spec, raw, kind)
+        assert (draw.low, draw.high) == (0.0, 4.0)
+        for i in range(2):
+            draw(ax, raw[i], i * draw.width, 0)
+        if kind is Series:
+            assert [len(line.get_xdata()) for line in ax.lines] == [2, 5]
+        else:
+            shown = [im.get_array() for im in ax.images]
+            assert shown[0].shape == (1, 5)
+            assert [int((~s.mask).sum()) if s.mask.any() else s.size for s in shown] == [2, 5]
+
+
+def test_words_of_a_display_stand_beside_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Told(Image):
+        def words(self, signal: torch.Tensor) -> str:
+            return f"mean\n{signal.mean():.2f}"
+
+    monkeypatch.setattr(pictures, "load", lambda path: distilled((2, 0, 1)))
+    pictures.picture(tmp_path / "x", tmp_path / "x.png", "a row", display=Told)
+    lines = (tmp_path / "x.txt").read_text().splitlines()
+    assert lines[0] == "a row: 3 signals of 3 classes"
+    assert [line for line in lines if line in "abc" and line] == ["a", "b", "c"]
+    assert sum(line.startswith("  mean 0.") for line in lines) == 3
+    pictures.picture(tmp_path / "x", tmp_path / "y.png")
+    assert not (tmp_path / "y.txt").exists()

@@ -1,14 +1,14 @@
-"""How one signal is drawn into a tile, chosen by the number of its axes: images, series, table rows. Imports torch."""
+"""How one signal is drawn into a tile, chosen by the number of its axes: maps, series, rows. Imports torch."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from math import ceil, sqrt
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ddbench.interfaces.display import Display, DisplayOf
 from ddbench.interfaces.signal import SignalSpec
 
 SPREAD_SD = 3.0
@@ -17,20 +17,8 @@ FILL = 0.94
 """Share of a tile that is drawn on."""
 
 
-class Renderer(ABC):
-    """Draws raw signals into tiles of one pair of axes; a tile is `width` wide and one high, axes count downwards."""
-
-    width: float = 1.0
-
-    def __init__(self, spec: SignalSpec, raw: Tensor) -> None:
-        """`raw` are all signals `[P, *shape]` of the picture: its tiles share one scale."""
-        self.spec = spec
-        self.low = spec.low if spec.low is not None else float(raw.min())
-        self.high = spec.high if spec.high is not None else float(raw.max())
-
-    @abstractmethod
-    def __call__(self, ax: Any, signal: Tensor, left: float, top: float) -> None:
-        """Draws `signal` into the tile whose upper left corner is (left, top)."""
+class Tile(Display):
+    """What the displays by axes share."""
 
     def unit(self, signal: Tensor) -> Tensor:
         """The signal on the picture's scale, within [0, 1]."""
@@ -41,7 +29,7 @@ class Renderer(ABC):
         ax.imshow(pixels.numpy(), extent=extent, aspect="auto", interpolation="nearest", **look)
 
 
-class Image(Renderer):
+class Image(Tile):
     """(c, h, w): colours for three channels, else grey, the mean over channels."""
 
     def __call__(self, ax: Any, signal: Tensor, left: float, top: float) -> None:
@@ -51,19 +39,39 @@ class Image(Renderer):
         )
 
 
-class Series(Renderer):
-    """(c, t): a line a channel."""
+class Series(Tile):
+    """(c, t): a line a channel, as far as a masked signal has values."""
 
     width = 2.0
 
     def __call__(self, ax: Any, signal: Tensor, left: float, top: float) -> None:
         places = left + FILL * self.width * torch.linspace(0, 1, max(2, signal.shape[1]))
-        for i, channel in enumerate(self.unit(signal)):
+        values, length = unmasked(self.spec, signal)
+        for i, channel in enumerate(self.unit(values)):
             heights = top + FILL - FILL * channel.expand(len(places))
-            ax.plot(places.numpy(), heights.numpy(), linewidth=0.8, color=f"C{i % 10}")
+            ax.plot(places[:length].numpy(), heights[:length].numpy(), linewidth=0.8, color=f"C{i % 10}")
 
 
-class TableRow(Renderer):
+class Spectrogram(Tile):
+    """(bands, t): a time-frequency map, the lowest band at the bottom, as far as a masked signal has values."""
+
+    width = 2.0
+
+    def __call__(self, ax: Any, signal: Tensor, left: float, top: float) -> None:
+        values, length = unmasked(self.spec, signal)
+        shown = self.unit(values).flip(0)
+        shown[:, length:] = float("nan")
+        self.image(ax, shown, left, top, cmap="magma", vmin=0, vmax=1)
+
+
+def unmasked(spec: SignalSpec, signal: Tensor) -> tuple[Tensor, int]:
+    """(the signal without its mask, how many of its positions have values)."""
+    if not spec.mask:
+        return signal, signal.shape[-1] if spec.extent else 1
+    return signal[:-1], int((signal[-1] > 0.5).sum())
+
+
+class TableRow(Tile):
     """(d,): the standardised columns as colours, blue below the training mean, red above, wrapped to a rectangle."""
 
     def __call__(self, ax: Any, signal: Tensor, left: float, top: float) -> None:
@@ -83,9 +91,9 @@ class FirstSlice(Image):
         super().__call__(ax, signal, left, top)
 
 
-BY_AXES: dict[int, type[Renderer]] = {1: TableRow, 2: Series, 3: Image}
+BY_AXES: dict[int, type[Display]] = {1: TableRow, 2: Series, 3: Image}
 
 
-def renderer(spec: SignalSpec, raw: Tensor) -> Renderer:
-    """The renderer for signals of this shape; those of more than three axes are shown by a slice."""
-    return BY_AXES.get(len(spec.shape), FirstSlice)(spec, raw)
+def by_axes(spec: SignalSpec, raw: Tensor, own: DisplayOf | None = None) -> Display:
+    """The dataset's own display, else the one for signals of this many axes; of more than three a slice is shown."""
+    return (own or BY_AXES.get(len(spec.shape), FirstSlice))(spec, raw)
