@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from ddbench.errors import ArtifactError, VersionError
 from ddbench.files import parse_json, read_text, write_atomic
-from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun, n_right
+from ddbench.result.bits import n_right
+from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun
 
 KNOWN_VERSIONS = (SCHEMA_VERSION,)
 _LISTED = 5

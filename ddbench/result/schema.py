@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ddbench.result.bits import n_right as n_right
+from ddbench.result.bits import pack_bits as pack_bits
+from ddbench.result.bits import unpack_bits as unpack_bits
 from ddbench.spec.cell import Cell, Column, Labels, Space
 from ddbench.written import ADDED, without_added
 
@@ -133,26 +135,3 @@ class Result(_Record):
     )
     provenance: Provenance
     error: Failure | None = None
-
-
-def pack_bits(correct: list[bool]) -> str:
-    """Bits, most significant first, padded with zeros to whole bytes, base64."""
-    padded = [*correct, *[False] * (-len(correct) % 8)]
-    whole = bytes(int("".join("1" if b else "0" for b in padded[i : i + 8]), 2) for i in range(0, len(padded), 8))
-    return base64.b64encode(whole).decode()
-
-
-def unpack_bits(text: str, n: int) -> list[bool]:
-    """The first n bits of `pack_bits`. Raises: ValueError where there are fewer."""
-    whole = base64.b64decode(text, validate=True)
-    if len(whole) != -(-n // 8):
-        raise ValueError(f"{n} bits need {-(-n // 8)} bytes, found {len(whole)}")
-    return [bool(byte >> (7 - i) & 1) for byte in whole for i in range(8)][:n]
-
-
-def n_right(text: str, n: int) -> int:
-    """How many of the first n bits are set, without a list of them. Raises: ValueError where there are fewer."""
-    whole = base64.b64decode(text, validate=True)
-    if len(whole) != -(-n // 8):
-        raise ValueError(f"{n} bits need {-(-n // 8)} bytes, found {len(whole)}")
-    return (int.from_bytes(whole) >> (-n % 8)).bit_count()
