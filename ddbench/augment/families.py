@@ -1,4 +1,4 @@
-"""The operation families, each a function of a batch and of uniform draws: the six of DSA, and those of series.
+"""The operation families, each a function of a batch and of uniform draws: the six of DSA, those of series, that of texts.
 
 All act on normalised signals with 0 as fill. Row r of a batch `[r, n, c, *extent]` is n items that share the draw
 `u[r]`, three numbers uniform in [0, 1). Source: protocols.md §3.1; Zhao & Bilen 2021 (arXiv 2102.08259).
@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from ddbench.augment import series
+from ddbench.augment import series, words
 
 CROP = 0.125
 CUTOUT = 0.5
@@ -152,4 +152,5 @@ FAMILIES = {
     "timemask": Family((1,), series.timemask, in_place=True),
     "bandmask": Family((1,), series.bandmask, in_place=True),
     "drop": Family((0, 1), series.drop, in_place=True),
+    "worddrop": Family((1,), words.worddrop),
 }

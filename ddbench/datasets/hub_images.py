@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from ddbench.canonical import digest
+from ddbench.datasets import hub
 from ddbench.datasets.image_folder import PictureConfig
-from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, allow_downloads, data_root
+from ddbench.datasets.locations import allow_downloads
 from ddbench.datasets.picture_sets import PictureSet, Side
 from ddbench.datasets.pictures import opened
-from ddbench.errors import DataError, did_you_mean
+from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 
 if TYPE_CHECKING:
@@ -51,14 +50,9 @@ class HubImages(Dataset):
     def pictures(self, download: bool) -> PictureSet:
         """The rows of the two splits; reads labels, decodes nothing. Raises: DataError where something is missing."""
         config = self.config
-        local = data_root() / config.repo
-        if local.is_dir():
-            splits = {name: _local(local, name) for name in (config.train, config.test)}
-            known = _listing(local)
-        else:
-            splits = {name: self._hub(name, download) for name in (config.train, config.test)}
-            known = [config.repo, config.revision]
-        labels, names = self._labels(splits)
+        splits, known = hub.splits(config.repo, config.revision, (config.train, config.test), download)
+        hub.check_columns(splits, config.repo, config.image, config.label)
+        labels, names = hub.labels(splits, config.repo, config.label, config.train)
         train, test = (
             Side(
                 tuple((name, i) for i in range(len(labels[name]))),
@@ -90,49 +84,6 @@ class HubImages(Dataset):
     def load(self) -> tuple[Split, Split]:
         return self.pictures(allow_downloads()).load()
 
-    def _hub(self, split: str, download: bool) -> Any:
-        import datasets
-
-        config = self.config
-        if not config.revision:
-            raise DataError(
-                f"There is no folder {data_root() / config.repo} ({DATA_VARIABLE} names another data folder), and the "
-                f"hub's dataset {config.repo!r} needs the argument 'revision': a commit or tag, so that the data stay "
-                "the same."
-            )
-        try:
-            with _offline(not download):
-                return datasets.load_dataset(config.repo, split=split, revision=config.revision)
-        except Exception as error:
-            raise DataError(
-                f"The split {split!r} of the hub's dataset {config.repo!r} at revision {config.revision!r} cannot be "
-                f"had: {type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}. Check the name, or put a "
-                f"copy into {data_root() / config.repo} (save_to_disk or Parquet files)"
-                + ("." if download else f", or allow the download with {DOWNLOAD_VARIABLE}=1 and `ddbench prepare`.")
-            ) from error
-
-    def _labels(self, splits: dict[str, Any]) -> tuple[dict[str, list[int]], tuple[str, ...]]:
-        """The labels of each split as whole numbers, and the classes' names."""
-        config = self.config
-        for name, split in splits.items():
-            for column in (config.image, config.label):
-                if column not in split.column_names:
-                    raise DataError(
-                        f"The split {name!r} of {config.repo!r} has no column {column!r}. "
-                        f"{did_you_mean(column, split.column_names)}"
-                    )
-        values = {name: list(split[config.label]) for name, split in splits.items()}
-        names = getattr(splits[config.train].features[config.label], "names", None)
-        if names is None and all(isinstance(v, str) for part in values.values() for v in part):
-            names = sorted({v for part in values.values() for v in part})
-            values = {name: [names.index(v) for v in part] for name, part in values.items()}
-        known = [v for part in values.values() for v in part]
-        if not all(isinstance(v, int) and v >= 0 for v in known):
-            raise DataError(f"The column {config.label!r} of {config.repo!r} holds rows without a label.")
-        if names is None:
-            names = [str(k) for k in range(max(known) + 1)]
-        return values, tuple(names)
-
     def _undecoded(self, split: Any) -> Any:
         import datasets
 
@@ -143,46 +94,3 @@ class HubImages(Dataset):
                 f"{feature}."
             )
         return split.select_columns([self.config.image]).cast_column(self.config.image, datasets.Image(decode=False))
-
-
-def _local(folder: Path, split: str) -> Any:
-    """One split of a local copy. Raises: DataError where it is missing or unreadable."""
-    import datasets
-
-    try:
-        if (folder / "dataset_dict.json").exists() and (folder / split).is_dir():
-            return datasets.load_from_disk(str(folder / split))
-        below = [f for f in folder.rglob("*.parquet") if f.stem == split or f.name.startswith(f"{split}-")]
-        if below:
-            return datasets.load_dataset("parquet", data_files={split: sorted(map(str, below))}, split=split)
-    except Exception as error:
-        raise DataError(f"{folder} cannot be read: {type(error).__name__}: {' '.join(str(error).split())}.") from error
-    raise DataError(
-        f"{folder} has no split {split!r}: neither a folder of that name by save_to_disk, nor {split}.parquet, nor "
-        f"{split}-*.parquet. Name another split with the arguments 'train' and 'test'."
-    )
-
-
-def _listing(folder: Path) -> list[str]:
-    """The local copy's data files, by name and content: Parquet and Arrow files are few."""
-    from ddbench.datasets.picture_folders import contents
-
-    files = sorted(
-        f for f in folder.rglob("*") if f.suffix in (".parquet", ".arrow") and not f.name.startswith("cache-")
-    )
-    return [f"{f.relative_to(folder).as_posix()} {known}" for f, known in zip(files, contents(files))]
-
-
-@contextmanager
-def _offline(yes: bool) -> Iterator[None]:
-    """The library asks no network inside; it reads its own variables only when it is imported."""
-    from datasets import config
-    from huggingface_hub import constants
-
-    before = config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
-    if yes:
-        config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before

@@ -29,6 +29,9 @@ class SignalSpec:
     mask: bool = False
     """Whether the last channel is a mask, for series (c, t) of varying length: 1 where an item has values, 0 behind its
     end. There the other channels hold their mean, so that normalised padding is 0; the mask has mean 0 and std 1."""
+    symbols: int = 0
+    """How many, where values are symbols 0 … symbols − 1 (bytes of text), which students look up: no value lies between
+    two of them. Normalised values are then the symbols themselves. 0: values are numbers."""
 
     def __post_init__(self) -> None:
         if self.mask and (len(self.shape) != 2 or self.shape[0] < 2 or (self.mean[-1], self.std[-1]) != (0.0, 1.0)):
