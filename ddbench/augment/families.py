@@ -1,4 +1,4 @@
-"""The operation families, each a function of a batch and of uniform draws: the six of DSA, those of series, that of texts.
+"""The operation families, each a function of a batch and of uniform draws: DSA's six, those of series and of texts.
 
 All act on normalised signals with 0 as fill. Row r of a batch `[r, n, c, *extent]` is n items that share the draw
 `u[r]`, three numbers uniform in [0, 1). Source: protocols.md §3.1; Zhao & Bilen 2021 (arXiv 2102.08259).

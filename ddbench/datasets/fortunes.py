@@ -17,10 +17,10 @@ from pydantic import Field
 from ddbench.datasets.locations import DATA_VARIABLE, data_root
 from ddbench.datasets.near_texts import words
 from ddbench.datasets.text_sets import DROPPING, TextSet, TextSide, halves
-from ddbench.datasets.text_tensors import tidy
 from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.interfaces.text import tidy
 
 if TYPE_CHECKING:
     from ddbench.interfaces.display import DisplayOf

@@ -51,7 +51,7 @@ class HubText(Dataset):
         splits, _ = hub.splits(config.repo, config.revision, (config.train, config.test), download)
         hub.check_columns(splits, config.repo, config.text, config.label)
         labels, names = hub.labels(splits, config.repo, config.label, config.train)
-        sides = []
+        sides: list[list[Row]] = []
         for name in (config.train, config.test):
             texts = list(splits[name][config.text])
             if odd := [i for i, text in enumerate(texts) if text is not None and not isinstance(text, str)]:
@@ -60,7 +60,7 @@ class HubText(Dataset):
                 )
             rows = enumerate(zip(texts, labels[name]))
             sides.append([Row(f"{name} row {i}", text or "", names[k]) for i, (text, k) in rows])
-        return text_set(config.repo, *sides, config.length)
+        return text_set(config.repo, sides[0], sides[1], config.length)
 
     def card(self) -> DatasetCard:
         config = self.config

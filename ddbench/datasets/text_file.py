@@ -69,7 +69,7 @@ class TextFile(Dataset):
         config = self.config
         files = [data_root() / name for name in (config.file, config.test_file) if name]
         stamps = tuple(_stamp(file) for file in files)
-        return _texts(config, tuple(files), stamps)
+        return _texts(config.model_dump_json(), tuple(files), stamps)
 
     def card(self) -> DatasetCard:
         config = self.config
@@ -85,7 +85,8 @@ class TextFile(Dataset):
 
 
 @lru_cache(maxsize=4)
-def _texts(config: TextFileConfig, files: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]) -> TextSet:
+def _texts(written: str, files: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]) -> TextSet:
+    config = TextFileConfig.model_validate_json(written)
     train, *test = (list(rows_of(file, config)) for file in files)
     return text_set(Path(config.file).with_suffix("").as_posix(), train, test[0] if test else None, config.length)
 

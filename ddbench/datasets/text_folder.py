@@ -51,8 +51,8 @@ class TextFolder(Dataset):
         held = [name for name in TEST_FOLDERS if name in found]
         if "train" not in found or not held:
             return text_set(self.config.name, list(self._rows(root, root)), None, self.config.length)
-        sides = (list(self._rows(root / name, root)) for name in ("train", held[0]))
-        return text_set(self.config.name, *sides, self.config.length)
+        train, test = (list(self._rows(root / name, root)) for name in ("train", held[0]))
+        return text_set(self.config.name, train, test, self.config.length)
 
     def _rows(self, folder: Path, root: Path) -> Iterator[Row]:
         for label in folders(folder):

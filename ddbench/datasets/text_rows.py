@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddbench.datasets.text_sets import TextSet, TextSide, halves
-from ddbench.datasets.text_tensors import cut, tidy
 from ddbench.errors import DataError
+from ddbench.interfaces.text import cut, tidy
 
 MOST_NAMED = 5
 

@@ -12,9 +12,9 @@ from pydantic import Field
 from ddbench.canonical import digest
 from ddbench.datasets.held_out import side_by_content
 from ddbench.datasets.near_texts import groups
-from ddbench.datasets.text_tensors import text_signal, to_raw
 from ddbench.interfaces.dataset import DatasetCard, Split
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.interfaces.text import text_signal, to_raw
 
 PROCESSING = "NFC, white space as single spaces, cut to length"
 DROPPING = "worddrop"

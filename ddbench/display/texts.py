@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ddbench.datasets.text_tensors import to_texts
 from ddbench.display.tiles import FILL, Tile
+from ddbench.interfaces.text import to_texts
 
 COLUMNS, LINES = 34, 5
 """Letters of a line and lines of a tile; the listing has the rest."""

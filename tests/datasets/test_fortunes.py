@@ -12,8 +12,8 @@ from text_files import fortunes_tree
 from ddbench.data import load
 from ddbench.datasets import fortunes
 from ddbench.datasets.fortunes import CATEGORIES, Fortunes, FortunesConfig
-from ddbench.datasets.text_tensors import to_texts
 from ddbench.errors import DataError
+from ddbench.interfaces.text import to_texts
 from ddbench.registry import contract_faults
 
 

@@ -13,8 +13,8 @@ from ddbench.data import load
 from ddbench.datasets.hub_text import HubText, HubTextConfig
 from ddbench.datasets.text_file import TextFile, TextFileConfig
 from ddbench.datasets.text_folder import TextFolder, TextFolderConfig
-from ddbench.datasets.text_tensors import to_texts
 from ddbench.errors import DataError
+from ddbench.interfaces.text import to_texts
 from ddbench.registry import contract_faults
 
 CLASSES = tuple(SUBJECTS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ddbench.datasets.near_texts import groups, shingles
 from ddbench.datasets.text_sets import TextSide, halves
-from ddbench.datasets.text_tensors import cut, text_signal, tidy, to_raw, to_texts
+from ddbench.interfaces.text import cut, text_signal, tidy, to_raw, to_texts
 
 
 @given(st.text(max_size=60))
@@ -43,7 +43,7 @@ def test_control_characters_and_runs_of_space_go():
 
 def test_groups_are_those_of_every_pair():
     texts = ["What this land needs is a good five cent nickel.", "what this land needs is a good five-cent NICKEL",
-             "What this land needs is a dime.", "Nothing of the sort.", "Hello", "hello!", "", "What this land"]  # fmt: skip
+             "What this land needs is a dime.", "Nothing of the sort.", "Hello", "hello!", "", "What land"]  # fmt: skip
 
     def near(a: str, b: str) -> bool:
         x, y = shingles(a), shingles(b)
