@@ -27,6 +27,7 @@ COMMANDS = {
     "status": Entry("ddbench.cli.status:status", "Show how far a run folder is."),
     "table": Entry("ddbench.cli.table:table", "Print the results of a folder as tables."),
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
+    "publish": Entry("ddbench.cli.publish:publish", "Send results and sets to a dataset repository or a folder."),
     "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),
     "info": Entry("ddbench.cli.info:info", "Describe one plug-in and its arguments, or the rules of a recipe."),
     "codec": Entry("ddbench.cli.codec:codec", "Train a codec, or measure what codecs alone lose and cost."),
