@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ddbench.datasets.held_out import side_by_content
-from ddbench.datasets.locations import DATA_VARIABLE, data_root
+from ddbench.datasets.locations import DATA_VARIABLE, below_data_root, data_root
 from ddbench.datasets.picture_folders import class_folders, contents, files_in, side
 from ddbench.datasets.picture_sets import NATURAL, PictureSet, Side
 from ddbench.datasets.pictures import PROCESSING, centre_crop, channels_first, letterboxed, opened
@@ -74,18 +74,7 @@ class ImageFolderConfig(PictureConfig):
     @field_validator("name")
     @classmethod
     def _below_the_data_folder(cls, name: str) -> str:
-        """The way below the data folder: where the data folder lies is not the cell's business."""
-        path, root = Path(name).expanduser(), data_root()
-        if path.is_absolute():
-            if not path.is_relative_to(root):
-                raise ValueError(
-                    f"the folder lies outside the data folder {root}: set {DATA_VARIABLE} to the folder that holds it, "
-                    "or link it there (ln -s)"
-                )
-            path = path.relative_to(root)
-        if not path.parts or ".." in path.parts:
-            raise ValueError(f"a folder below the data folder {root} is asked for")
-        return path.as_posix()
+        return below_data_root(name)
 
 
 class ImageFolder(Dataset):

@@ -20,6 +20,24 @@ def data_root() -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or DEFAULT_ROOT).expanduser()
 
 
+def below_data_root(name: str) -> str:
+    """The way below the data folder: where the data folder lies is not the cell's business.
+
+    Raises: ValueError for a folder outside it, or none.
+    """
+    path, root = Path(name).expanduser(), data_root()
+    if path.is_absolute():
+        if not path.is_relative_to(root):
+            raise ValueError(
+                f"the folder lies outside the data folder {root}: set {DATA_VARIABLE} to the folder that holds it, "
+                "or link it there (ln -s)"
+            )
+        path = path.relative_to(root)
+    if not path.parts or ".." in path.parts:
+        raise ValueError(f"a folder below the data folder {root} is asked for")
+    return path.as_posix()
+
+
 def allow_downloads() -> bool:
     """Whether $DDBENCH_DOWNLOAD permits downloads; unset means no.
 
