@@ -26,6 +26,7 @@ COMMANDS = {
     "prepare": Entry("ddbench.cli.prepare:prepare", "Make beforehand what cells share: data, fits, experts."),
     "status": Entry("ddbench.cli.status:status", "Show how far a run folder is."),
     "table": Entry("ddbench.cli.table:table", "Print the results of a folder as tables."),
+    "compare": Entry("ddbench.cli.compare:compare", "Say how far one set of rows is above another, paired."),
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
     "publish": Entry("ddbench.cli.publish:publish", "Send results and sets to a dataset repository or a folder."),
     "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),

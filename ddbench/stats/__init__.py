@@ -1,7 +1,7 @@
 """Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy and scipy come when used."""
 
 from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
-from ddbench.stats.intervals import Interval, interval, sampled_interval
+from ddbench.stats.intervals import Interval, interval, sampled_half_width, sampled_interval
 from ddbench.stats.paired import PairedDifference, paired_difference
 from ddbench.stats.pairs import Pairs, matched
 from ddbench.stats.resampling import paired_bootstrap, sign_flip_p
@@ -29,6 +29,7 @@ __all__ = [
     "paired_bootstrap",
     "paired_difference",
     "recovery",
+    "sampled_half_width",
     "sampled_interval",
     "sd",
     "sign_flip_p",

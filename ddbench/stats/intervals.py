@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import fsum, hypot, sqrt
 from typing import TYPE_CHECKING
 
 from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
@@ -90,3 +90,16 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
     v_rest = float(np.square(rest).sum()) / ((G - 1) * (N - 1)) / (G * N)
     of_items_alone = t_quantile(p, N - 1) * sqrt(max(0.0, v_items - v_rest))
     return Interval(centre, half, G, students, half_test, hypot(half, of_items_alone))
+
+
+def sampled_half_width(parts: Sequence[np.ndarray], confidence: float = CONFIDENCE) -> float | None:
+    """Over test items, the half width of a sum of means over several test sets: Σ_d mean_i(parts[d][i]).
+
+    √(Σ_d Var_i(parts[d]) / N_d), with the normal quantile. None where a test set has fewer than two items.
+    """
+    from scipy.special import ndtri
+
+    if any(len(part) < 2 for part in parts):
+        return None
+    variance = fsum(float(part.var(ddof=1)) / len(part) for part in parts)
+    return float(ndtri((1 + confidence) / 2)) * sqrt(variance)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 from ddbench.stats.basic import mean
 
-Pairs = Mapping[Hashable, Mapping[int, tuple[Sequence[float], Sequence[float]]]]
+Pairs = Mapping[Any, Mapping[int, tuple[Sequence[float], Sequence[float]]]]
 """cell → seed → (accuracies of A, accuracies of B): two rows that met the same draws."""
 
 

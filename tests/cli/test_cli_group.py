@@ -103,13 +103,14 @@ def test_help_is_instant_and_imports_nothing_heavy() -> None:
     assert best < 0.3
 
 
-def test_list_status_and_table_are_torch_free(tmp_path: Path) -> None:
+def test_list_status_table_and_compare_are_torch_free(tmp_path: Path) -> None:
     results = quickstart_like(1)
     made_up_folder(tmp_path, results)
     (tmp_path / "suite.json").write_text(f'{{"suite": "x", "keys": {[r.key for r in results]}}}'.replace("'", '"'))
     code = (
         "import sys; from ddbench.cli.main import execute\n"
-        f"codes = [execute(w) for w in (['list'], ['status', {str(tmp_path)!r}], ['table', {str(tmp_path)!r}])]\n"
+        f"codes = [execute(w) for w in (['list'], ['status', {str(tmp_path)!r}], ['table', {str(tmp_path)!r}],"
+        f" ['compare', {str(tmp_path)!r}, 'dct × dm', 'identity × dm'])]\n"
         "print(codes, 'torch' in sys.modules, 'matplotlib' in sys.modules)"
     )
-    assert python(code).splitlines()[-1] == "[0, 0, 0] False False"
+    assert python(code).splitlines()[-1] == "[0, 0, 0, 0] False False"

@@ -1,0 +1,1 @@
+"""`ddbench compare`: two selections of results, paired where they met the same draws. torch-free."""
