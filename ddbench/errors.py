@@ -62,6 +62,14 @@ class Divergence(DdbenchError):
     exit_code = 1
 
 
+def printable(text: str) -> str:
+    """The text with what a terminal would act on (escape codes, marks that turn the direction) written out.
+
+    Errors quote files that strangers wrote.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that names the near misses of `name` among `known`, else all of them; '' where there are none."""
     names = sorted(known)

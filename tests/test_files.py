@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from ddbench.errors import ArtifactError, RunError
-from ddbench.files import read_json, write_atomic
+from ddbench.files import parse_json, read_json, read_text, write_atomic
 
 
 @pytest.mark.parametrize("data", ["ähm\n", b"\x00\xff", ""])
@@ -58,3 +59,41 @@ def test_read_json_names_the_file(tmp_path: Path) -> None:
             read_json(at)
     with pytest.raises(ArtifactError, match="cannot be read"):
         read_json(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "'c' twice"),
+        ('{"a": 1e999}', "too large"),
+        ('{"a": -1e999}', "too large"),
+        ('{"a": ' + "9" * 5000 + "}", "thousands of digits"),
+        ('{"a": "\\ud800"}', "surrogate"),
+        ('{"\\udfff": 1}', "surrogate"),
+        ("[" * 70 + "]" * 70, "nested too deeply"),
+        ('{"a":' * 500 + "1" + "}" * 500, "nested too deeply"),
+        ("[" * 10**6, "nested too deeply"),
+        ('{"a": NaN}', "NaN"),
+    ],
+)
+def test_json_that_readers_disagree_about_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ArtifactError, match=said) as error:
+        parse_json(text, "some.json")
+    assert str(error.value).startswith("some.json ")
+    assert len(str(error.value)) < 200
+
+
+def test_json_that_is_deep_but_not_too_deep() -> None:
+    text = "[" * 60 + '"\\u00e9"' + "]" * 60
+    assert json.dumps(parse_json(text, "x")).replace(" ", "") == text
+
+
+def test_devices_pipes_folders_and_huge_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ArtifactError, match="cannot be read: it is a"):
+            read_text(path)
+    monkeypatch.setattr("ddbench.files.MAX_TEXT_BYTES", 10)
+    (tmp_path / "large").write_text("0123456789+")
+    with pytest.raises(ArtifactError, match="11 bytes long"):
+        read_text(tmp_path / "large")

@@ -20,7 +20,7 @@ from ddbench import rng
 from ddbench.artifact.card import FORMAT_VERSION, Card, LeafCard
 from ddbench.artifact.rounding import restore_leaf, store_leaf
 from ddbench.errors import ArtifactError, RunError
-from ddbench.files import read_json, write_atomic
+from ddbench.files import read_bytes, read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.lengths import codec_for
 from ddbench.leaf import Leaf
@@ -166,10 +166,7 @@ def load(path: Path) -> DistilledSet:
     folder = path.parent if path.name in (TENSORS, CARD) else path
     card = _read_card(folder / CARD)
     file = folder / TENSORS
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"Cannot read {file}: {error.strerror}.") from error
+    data = read_bytes(file)
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise ArtifactError(f"{file} does not have the digest that its card names: it was changed or damaged.")
     try:

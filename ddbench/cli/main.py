@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from ddbench.cli.lazy import BROKEN_PIPE, Entry, LazyGroup
-from ddbench.errors import DdbenchError
+from ddbench.errors import DdbenchError, printable
 from ddbench.version import __version__
 
 INTERRUPTED = 130
@@ -86,7 +86,7 @@ def execute(arguments: Sequence[str]) -> int:
     except DdbenchError as error:
         if show:
             raise
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {printable(str(error))}", err=True)
         return error.exit_code
     except Exception as error:
         if interrupted:
@@ -94,7 +94,7 @@ def execute(arguments: Sequence[str]) -> int:
             return INTERRUPTED
         if show:
             raise
-        text = " ".join(str(error).split())
+        text = printable(" ".join(str(error).split()))
         click.echo(
             f"internal error: {type(error).__name__}: {text} "
             "(this is a bug in ddbench; run the command again with --traceback and report what it says)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,19 @@ from pydantic import ValidationError
 from ddbench.errors import ArtifactError, VersionError
 from ddbench.files import parse_json, read_text, write_atomic
 from ddbench.result.bits import n_right
-from ddbench.result.schema import SCHEMA_VERSION, Result, StudentRun
+from ddbench.result.migrations import known_versions, migrated
+from ddbench.result.schema import Result, StudentRun
 
-KNOWN_VERSIONS = (SCHEMA_VERSION,)
 _LISTED = 5
 """Faults that one message lists."""
+
+
+class ResultError(ArtifactError):
+    """A result that is not one of ours or contradicts itself; `faults` are all that is wrong, the message some."""
+
+    def __init__(self, path: str | Path, what: str, faults: Sequence[str], advice: str = "") -> None:
+        super().__init__(f"{path} {what}: {_listed(faults)}.{advice}")
+        self.faults = tuple(faults)
 
 
 def write_result(path: str | Path, result: Result) -> None:
@@ -36,14 +45,12 @@ def read_result(path: str | Path) -> Result:
     """The result in a file.
 
     Raises: ArtifactError where the file is missing or cut short, of an unknown schema version, not of the schema, or
-    contradicts itself (its key is not its cell's, its bits are not its accuracy).
+    contradicts itself (its key is not its cell's, its bits are not its accuracy). Older versions are migrated.
     """
     text = read_text(path)
     result = _unchanged(text) or _parsed(text, path)
     if faults := contradictions(result):
-        raise ArtifactError(
-            f"{path} contradicts itself: {_listed(faults)}. It was edited or damaged; run the cell again."
-        )
+        raise ResultError(path, "contradicts itself", faults, " It was edited or damaged; run the cell again.")
     return result
 
 
@@ -66,20 +73,35 @@ def _parsed(text: str, path: str | Path) -> Result:
     if not isinstance(data, dict) or "schema_version" not in data:
         raise ArtifactError(f"{path} is not a ddbench result: it has no 'schema_version'.")
     version = data["schema_version"]
-    if version not in KNOWN_VERSIONS or isinstance(version, bool):
-        known = ", ".join(map(str, KNOWN_VERSIONS))
+    known = known_versions()
+    if isinstance(version, bool) or version not in known:
         raise VersionError(
-            f"{path} has result schema version {version!r}; this ddbench knows {known}. "
+            f"{path} has result schema version {_shown(version)}; this ddbench knows {', '.join(map(str, known))}. "
             "A newer ddbench wrote it, or it is damaged: upgrade ddbench, or run the cell again."
         )
+    data = migrated(data, path)
     try:
         result = Result.model_validate(data)
     except ValidationError as error:
-        found = [f"{'.'.join(map(str, e['loc'])) or 'result'}: {e['msg']}" for e in error.errors()]
-        raise ArtifactError(f"{path} is not a valid result: {_listed(found)}.") from error
+        raise ResultError(path, "is not a valid result", [_said(e) for e in error.errors()]) from error
     if changed := _reinterpreted(data, result.model_dump(mode="json")):
-        raise ArtifactError(f"{path} is not a valid result: {_listed(changed)}.")
+        raise ResultError(path, "is not a valid result", changed)
     return result
+
+
+def _said(e: Any) -> str:
+    """What pydantic has against a value, with the value; percent are called by their name."""
+    at, given, said = ".".join(map(str, e["loc"])) or "result", e["input"], e["msg"]
+    if e["type"] == "missing":
+        return f"{at}: {said}"
+    if e["type"] == "less_than_equal" and at.endswith("accuracy") and 1 < given <= 100:
+        return f"{at}: {given:g} looks like percent; accuracies are fractions in [0, 1]"
+    return f"{at}: {said}" + (f", got {_shown(given)}" if isinstance(given, str | int | float) else "")
+
+
+def _shown(value: Any) -> str:
+    """A value's beginning, escaped."""
+    return repr(value)[:40]
 
 
 def contradictions(result: Result) -> list[str]:
@@ -124,6 +146,6 @@ def _score_fault(run: StudentRun) -> str:
     return ""
 
 
-def _listed(found: list[str]) -> str:
+def _listed(found: Sequence[str]) -> str:
     more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     return "; ".join(found[:_LISTED]) + more
