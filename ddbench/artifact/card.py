@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ddbench.errors import ArtifactError
+from ddbench.files import read_json
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Scope, Storage
 from ddbench.spec.cell import Choice
@@ -76,3 +79,16 @@ class Card(_Record):
     @property
     def n_classes(self) -> int:
         return len(self.class_names)
+
+
+def read_card(path: Path) -> Card:
+    """The card in a file. Raises: ArtifactError naming the file and everything wrong with it."""
+    raw = read_json(path)
+    version = raw.get("format_version") if isinstance(raw, dict) else None
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise ArtifactError(f"{path} is a card of format {str(version)[:40]!r}; this ddbench reads {FORMAT_VERSION}.")
+    try:
+        return Card.model_validate(raw)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors())
+        raise ArtifactError(f"{path} is not a valid card: {faults}.") from error

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from ddbench import rng
-from ddbench.artifact.card import FORMAT_VERSION, Card, LeafCard
+from ddbench.artifact.card import Card, LeafCard, read_card
+from ddbench.artifact.layout import CARD as CARD
+from ddbench.artifact.layout import TENSORS as TENSORS
+from ddbench.artifact.layout import leaf_of, misfit, rows_of, side_bytes, tensors_of
 from ddbench.artifact.rounding import restore_leaf, store_leaf
 from ddbench.errors import ArtifactError, RunError
-from ddbench.files import read_bytes, read_json, write_atomic
+from ddbench.files import read_bytes, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.lengths import codec_for
 from ddbench.leaf import Leaf
-
-TENSORS, CARD = "distilled.safetensors", "distilled.json"
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ class DistilledSet:
     @property
     def side_bytes(self) -> int:
         """Bytes of side information: tensors of side leaves, ranges and offsets."""
-        side = {f"{leaf.scope}/{leaf.name}" for leaf in self.card.leaves if leaf.side}
-        extra = (".range", ".offsets")
-        return sum(n for name, n in self.parts.items() if name.removesuffix(".values") in side or name.endswith(extra))
+        return side_bytes(self.card, self.parts.items())
 
     @property
     def labels(self) -> Int[Tensor, " m"]:
@@ -131,10 +129,6 @@ def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCar
     )
 
 
-def leaf_of(card: LeafCard) -> Leaf:
-    return Leaf(card.name, card.scope, card.shape, card.dtype, side=card.side, quantise=card.quantise)
-
-
 def save(folder: Path, card: Card, codes: Codes) -> Card:
     """Writes tensors, then the card with their digest, so that half a set is never taken for whole; returns the card.
 
@@ -164,7 +158,7 @@ def save(folder: Path, card: Card, codes: Codes) -> Card:
 def load(path: Path) -> DistilledSet:
     """The set in a folder, or at the path of its tensor file or card. Raises: ArtifactError naming file and fault."""
     folder = path.parent if path.name in (TENSORS, CARD) else path
-    card = _read_card(folder / CARD)
+    card = read_card(folder / CARD)
     file = folder / TENSORS
     data = read_bytes(file)
     if hashlib.sha256(data).hexdigest() != card.sha256:
@@ -185,55 +179,24 @@ def load(path: Path) -> DistilledSet:
     return DistilledSet(card, codes, {n: t.numel() * t.element_size() for n, t in sorted(tensors.items())}, file)
 
 
-def _read_card(path: Path) -> Card:
-    raw = read_json(path)
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION:
-        raise ArtifactError(f"{path} is a card of format {version!r}; this ddbench reads {FORMAT_VERSION}.")
-    try:
-        return Card.model_validate(raw)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors())
-        raise ArtifactError(f"{path} is not a valid card: {faults}.") from error
-
-
-def _shape_in_file(card: Card, leaf: Leaf) -> tuple[int, ...]:
-    assert leaf.shape is not None
-    rows = {"item": (sum(card.counts),), "class": (card.n_classes,), "set": ()}[leaf.scope]
-    return (*rows, *leaf.shape)
-
-
 def _check_rows(card: Card, leaf: Leaf, value: object) -> None:
     found = tuple(value.shape) if isinstance(value, Tensor) else len(value) if value is not None else None  # pyright: ignore[reportArgumentType]
-    wanted = sum(card.counts) if leaf.shape is None else _shape_in_file(card, leaf)
+    wanted = sum(card.counts) if leaf.shape is None else rows_of(card, leaf)
     if found != wanted:
         raise ArtifactError(f"The leaf {leaf.name!r} should have shape {wanted}; found {found}.")
 
 
 def _check_stored(file: Path, card: Card, leaf: Leaf, tensors: dict[str, Tensor]) -> set[str]:
     """Names of the leaf's tensors, each checked for presence, type and shape."""
-    name = f"{leaf.scope}/{leaf.name}"
-    stored = leaf.stored_dtype(card.storage)
-    if leaf.shape is None:
-        wanted = {f"{name}.values": ("uint8", None), f"{name}.offsets": ("int32", (sum(card.counts) + 1,))}
-    else:
-        shape = _shape_in_file(card, leaf)
-        wanted = {name: (stored, shape)}
-        if leaf.has_ranges(card.storage):
-            wanted[f"{name}.range"] = ("float32", (leaf.range_rows if leaf.scope == "set" else shape[0], 2))
-    for part, (dtype, shape) in wanted.items():
+    name, wanted = f"{leaf.scope}/{leaf.name}", tensors_of(card, leaf)
+    for part, what in wanted.items():
         tensor = tensors.get(part)
         found = None if tensor is None else (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
-        if found is None or found[0] != dtype or (shape is not None and found[1] != shape):
-            raise ArtifactError(f"{file} should hold {part!r} as {dtype} {shape or ''}; found {found or 'nothing'}.")
+        if fault := misfit(part, what, found):
+            raise ArtifactError(f"{file} {fault}.")
     if leaf.shape is None:
         offsets = tensors[f"{name}.offsets"]
         values = tensors[f"{name}.values"]
-        if (
-            int(offsets[0]) != 0
-            or bool((offsets.diff() < 0).any())
-            or values.dim() != 1
-            or int(offsets[-1]) != len(values)
-        ):
+        if int(offsets[0]) != 0 or bool((offsets.diff() < 0).any()) or int(offsets[-1]) != len(values):
             raise ArtifactError(f"{file}: the offsets of {name!r} do not cut its {len(values)} bytes.")
     return set(wanted)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from made_up_results import made_up_cell, made_up_folder, made_up_result
+from made_up_submissions import X, submit
 
 from ddbench import registry
 from ddbench.api.progress import Progress, terminal_bar
@@ -189,6 +190,9 @@ def test_recipes_are_listed_described_and_checked(suite: str, capsys) -> None:
 
 def test_validate_takes_each_kind_and_says_what_is_wrong(engine: MadeUpEngine, suite: str, capsys) -> None:
     execute(["run", suite, "--no-report"])
+    folder = RunFolder.open(Path("runs/tiny"))
+    for i, key in enumerate(engine.ran):
+        submit(folder.cell_dir(key), folder.cell(key), (0.3 + 0.1 * i,), X + i)
     some = f"runs/tiny/cells/{engine.ran[0][:16]}/result.json"
     capsys.readouterr()
     assert execute(["validate", suite, "runs/tiny", some]) == 0
@@ -196,7 +200,8 @@ def test_validate_takes_each_kind_and_says_what_is_wrong(engine: MadeUpEngine, s
     data = json.loads(Path(some).read_text())
     Path(some).write_text(json.dumps({**data, "key": "0" * 64}))
     Path("bad.yaml").write_text(SUITE.replace("random", "randon"))
-    assert execute(["validate", "bad.yaml", "runs/tiny", some, "nowhere", "."]) == 2
+    Path("empty").mkdir()
+    assert execute(["validate", "bad.yaml", "runs/tiny", some, "nowhere", "empty"]) == 2
     text = capsys.readouterr().out
     assert text.count("wrong  ") == 5
     for said in ("Did you mean 'random'", "1 of 4 cells are not sound", "its key is", "neither a run folder"):
