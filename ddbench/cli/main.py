@@ -28,6 +28,7 @@ COMMANDS = {
     "table": Entry("ddbench.cli.table:table", "Print the results of a folder as tables."),
     "compare": Entry("ddbench.cli.compare:compare", "Say how far one set of rows is above another, paired."),
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
+    "evaluate": Entry("ddbench.cli.evaluate:evaluate", "Score any distilled set, made here or elsewhere."),
     "publish": Entry("ddbench.cli.publish:publish", "Send results and sets to a dataset repository or a folder."),
     "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),
     "info": Entry("ddbench.cli.info:info", "Describe one plug-in and its arguments, or the rules of a recipe."),

@@ -16,7 +16,7 @@ from ddbench.evaluate.students import Lesson, Student, train_in_parts
 from ddbench.evaluate.together import Together
 from ddbench.evaluate.trainingset import SplitSet, TrainingSet
 from ddbench.result.schema import StudentRun, pack_bits
-from ddbench.spec.cell import Choice, Column, EvaluationProtocol, Labels, Space, Training
+from ddbench.spec.cell import Choice, EvaluationProtocol, Labels, RunColumn, Space, Training
 from ddbench.spec.networks import labels
 
 
@@ -85,7 +85,7 @@ class _Group:
     label: str
     training: Training
     schedule: Schedule
-    columns: tuple[Column, ...]
+    columns: tuple[RunColumn, ...]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Evaluation:
         work = [g.schedule.samples(g.schedule.steps) for g in self.groups]
         behind = 0
         for group, size in zip(self.groups, work):
-            columns: dict[int, list[Column]] = {
+            columns: dict[int, list[RunColumn]] = {
                 s: [c for c in group.columns if (group.label, c, s) not in have] for s in range(self.students)
             }
             missing = [s for s in columns if columns[s]]
@@ -156,7 +156,7 @@ class _Evaluation:
         )
 
     def _records(
-        self, group: _Group, columns: Mapping[int, Sequence[Column]], students: Mapping[int, Student], device: str
+        self, group: _Group, columns: Mapping[int, Sequence[RunColumn]], students: Mapping[int, Student], device: str
     ) -> list[StudentRun]:
         right = correct([s.model for s in students.values()], self.data.held_out, self.data.card.signal, device=device)
         return [
@@ -184,7 +184,7 @@ def _groups(
     data: Data,
     protocol: EvaluationProtocol,
     training: Training,
-    columns: Sequence[Column],
+    columns: Sequence[RunColumn],
     reference_items: int,
     seed: int,
     own: tuple[Choice, Training] | None = None,
@@ -195,7 +195,7 @@ def _groups(
     for label, choice in dict(zip(labels(protocol.networks), protocol.networks)).items():
         rule = own[1] if own and own[0] == choice else training
         families(_strategy(data, rule), train.shape)
-        by_schedule: dict[Schedule, list[Column]] = {}
+        by_schedule: dict[Schedule, list[RunColumn]] = {}
         for column in columns:
             by_schedule.setdefault(schedule_for(column, rule, len(train), reference_items), []).append(column)
         groups += [_Group(choice, label, rule, schedule, tuple(named)) for schedule, named in by_schedule.items()]

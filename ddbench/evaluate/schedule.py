@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
-from ddbench.spec.cell import Column, Training
+from ddbench.spec.cell import RunColumn, Training
 
 STEP_FACTOR = 0.1
 
@@ -63,8 +63,8 @@ def equal_epochs(training: Training, set_size: int) -> Schedule:
     return Schedule(training.epochs * -(-set_size // batch), batch, set_size)
 
 
-def schedule_for(column: Column, training: Training, set_size: int, reference_items: int) -> Schedule:
-    """The schedule of a training column."""
+def schedule_for(column: RunColumn, training: Training, set_size: int, reference_items: int) -> Schedule:
+    """The schedule of a training column; a set's own recipe counts passes."""
     if column == "equal_steps":
         return equal_steps(training, set_size, reference_items)
     return equal_epochs(training, set_size)

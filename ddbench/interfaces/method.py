@@ -36,6 +36,16 @@ class Ceiling(Method):
     spaces: ClassVar[tuple[Space, ...]] = ("signal",)
 
 
+class Given(Method):
+    """Stands for whatever made a set elsewhere: nothing is learned or picked here, the set is read by `evaluate`."""
+
+    spaces: ClassVar[tuple[Space, ...]] = ("signal",)
+
+    @abstractmethod
+    def own_labels(self, codes: Codes) -> Float[Tensor, "m k"] | None:
+        """Probabilities of the soft labels that the set stores with its items; None where it stores none."""
+
+
 class SelectTask(Protocol):
     """What a selector may ask. Arrays are class-major; `k` runs over classes."""
 

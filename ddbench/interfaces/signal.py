@@ -62,6 +62,11 @@ class SignalSpec:
         """The augmentation as `ddbench.augment` draws it: of masked signals it leaves mask and padding alone."""
         return f"masked_{self.augmentation}" if self.mask and self.augmentation else self.augmentation
 
+    @property
+    def is_image(self) -> bool:
+        """Whether a signal is a picture that an image file can hold: grey or colour, raw values between 0 and 1."""
+        return len(self.shape) == 3 and self.channels in (1, 3) and (self.low, self.high) == (0, 1)
+
     def normalise(self, raw: Tensor) -> Tensor:
         """Float32 normalised signals from uint8 or float raw ones, `[..., *shape]` → `[..., *shape]`."""
         import torch

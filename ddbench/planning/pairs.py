@@ -26,6 +26,12 @@ def pair_faults(cell: Cell) -> list[str]:
     return [fault.text for fault in faults_of(cell)]
 
 
+def student_faults(cell: Cell) -> list[str]:
+    """Why students of the cell's protocol do not take the dataset's signals; empty where all do."""
+    card = card_of(cell.dataset)
+    return [fault.text for fault in _students(cell, card.signal.shape, card.n_classes)]
+
+
 def faults_of(cell: Cell) -> list[PairFault]:
     """`pair_faults` with the axis of each. A text names only what the fault depends on, so that like faults are one."""
     faults: list[PairFault] = []
@@ -50,7 +56,7 @@ def _way_out(cell: Cell, *axes: str) -> str:
 
 
 def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
-    from ddbench.interfaces.method import Matcher, Selector
+    from ddbench.interfaces.method import Given, Matcher, Selector
 
     codec, method = parts.codec, parts.method
 
@@ -59,6 +65,9 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         where = f" in {cell.space} space" if "space" in axes else ""
         return PairFault(axes[0], f"{subject}{where} is not defined: {why}. {_way_out(cell, *axes)}")
 
+    if isinstance(method, Given):
+        yield fault("a set that was made elsewhere is read by `ddbench evaluate SET`, not made by a suite", "method")
+        return
     if cell.space not in method.spaces:
         yield fault(f"the method is defined in {' and '.join(method.spaces)} space", "method", "space")
     for why in _no_code_space(parts):

@@ -14,6 +14,7 @@ from ddbench.report.labels import (
     span,
 )
 from ddbench.report.rows import ON_CODES, UNSEEN, Row, Table
+from ddbench.spec.cell import OWN_RECIPE
 from ddbench.stats import CONFIDENCE
 
 SEVERAL = "†"
@@ -39,6 +40,8 @@ def headings(table: Table) -> list[str]:
             "on codes: students of their own, trained on the stored codes, standardised per channel, and tested on the "
             "encoded held-out set; not to be compared with students on signals."
         )
+    if any(column == OWN_RECIPE for column, _ in table.scores):
+        lines.append("own recipe: students trained as was declared with the set, so rows have different recipes there.")
     if not table.is_ranked:
         lines.append(f"NOT RANKED, in the order of names: {' '.join(_unpaid(table))}")
     if any(network == UNSEEN for _, network in table.scores):

@@ -14,6 +14,8 @@ def method_label(cell: Cell, differing: Iterable[str] = ()) -> str:
 
     A method's arguments are many and mostly shared; a table says in words which recipe it used, not in every row.
     """
+    if cell.origin is not None:
+        return f"{cell.origin.name} (made elsewhere)"
     space = "(code)" if cell.space == "code" else ""
     args = {n: cell.method.args[n] for n in differing if n in cell.method.args}
     return " ".join(p for p in (cell.method.name, space, arguments(args)) if p)

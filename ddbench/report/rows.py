@@ -16,7 +16,7 @@ from typing import Any
 from ddbench.canonical import canonical, digest
 from ddbench.report.labels import arguments
 from ddbench.result.schema import Result, StudentRun
-from ddbench.spec.cell import Cell, Column, Space
+from ddbench.spec.cell import OWN_RECIPE, Cell, Column, RunColumn, Space
 from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, interval, mean
 
@@ -37,7 +37,7 @@ RAN_OUT = "rarest class has signals for"
 """What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
 
 
-def column_of(column: Column, space: Space) -> str:
+def column_of(column: RunColumn, space: Space) -> str:
     """The name of a column of accuracies."""
     return column if space == "signal" else column + ON_CODES
 
@@ -185,10 +185,12 @@ class Table:
         several = len({run.network for run in runs}) > 1 and any(self.unseen(row) for row in self.rows)
         found: list[Score] = []
         for space in SPACES:
-            there = [run for run in runs if run.space == space]
+            there = [run for run in runs if run.space == space and run.column != OWN_RECIPE]
             hard, own = (dict.fromkeys(student_label(r) for r in there if r.labels == kind) for kind in ("hard", "own"))
             shown = [*hard, *([UNSEEN] if hard and several else []), *own]
             found += [(column_of(c, space), label) for c in self.cell.protocol.columns for label in shown]
+        own = [student_label(run) for run in runs if run.column == OWN_RECIPE]
+        found += [(OWN_RECIPE, label) for label in dict.fromkeys(own)]
         return tuple(found)
 
     def unseen(self, row: Row) -> tuple[str, ...]:

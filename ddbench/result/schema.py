@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ddbench.result.bits import n_right as n_right
 from ddbench.result.bits import pack_bits as pack_bits
 from ddbench.result.bits import unpack_bits as unpack_bits
-from ddbench.spec.cell import Cell, Column, Labels, Space
+from ddbench.spec.cell import Cell, Labels, RunColumn, Space
 from ddbench.written import ADDED, without_added
 
 SCHEMA_VERSION = 1
@@ -53,7 +53,7 @@ class StorageReport(_Record):
 class StudentRun(_Record):
     """One student: trained once, tested once, at its last update."""
 
-    column: Column
+    column: RunColumn
     network: str
     labels: Annotated[Labels, ADDED] = Field("hard", description="own: trained on the soft labels that the set stores.")
     student: int = Field(

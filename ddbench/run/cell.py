@@ -29,13 +29,13 @@ from ddbench.evaluate.told import by_labels
 from ddbench.files import read_json, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.lengths import codec_for
-from ddbench.interfaces.method import Ceiling, Matcher, Method, Selector
+from ddbench.interfaces.method import Ceiling, Given, Matcher, Method, Selector
 from ddbench.planning.facts import cap_bytes
 from ddbench.result.schema import Artifact, LossPoint, StorageReport, StudentRun
 from ddbench.run.code_students import as_codes
 from ddbench.run.phases import Record
 from ddbench.run.student_checkpoint import StudentCheckpoint
-from ddbench.spec.cell import Cell, Choice, Space, Training
+from ddbench.spec.cell import OWN_RECIPE, Cell, Choice, EvaluationProtocol, Space, Training
 from ddbench.store import cached
 
 Report = Callable[[str, float], None]
@@ -116,13 +116,15 @@ def in_each_space(
 ) -> Iterator[list[StudentRun]]:  # fmt: skip
     """Students on the set's decoded signals, on its codes, or on both in turn, by each kind of label that is asked for.
 
-    `decoded` are the signals and, for each, the row of the item that it came from. A stored code is one item.
+    `decoded` are the signals and, for each, the row of the item that it came from. A stored code is one item. Students
+    of a recipe that was declared with the set come last.
     """
     spaces, soft = cell.protocol.student_spaces, own_labels(method, stored)
+    parts = len(spaces) + (cell.own_recipe is not None)
     for i, space in enumerate(spaces):
 
         def share(fraction: float, i: int = i) -> None:
-            progress((i + fraction) / len(spaces))
+            progress((i + fraction) / parts)
 
         (x, source), seen = decoded, data
         if space == "code":
@@ -134,6 +136,27 @@ def in_each_space(
             x, stored.labels[source], None if soft is None else soft[source], seen, cell.protocol,
             reference_items=reference, own=own, space=space, device=device, progress=share, **options,
         )  # fmt: skip
+    if cell.own_recipe is not None:
+
+        def last(fraction: float) -> None:
+            progress((len(spaces) + fraction) / parts)
+
+        x, source = decoded
+        declared = declared_recipe(cell.protocol, cell.own_recipe, soft is not None)
+        yield from by_labels(
+            x, stored.labels[source], None if soft is None else soft[source], data, declared,
+            reference_items=reference, device=device, progress=last, **options,
+        )  # fmt: skip
+
+
+def declared_recipe(protocol: EvaluationProtocol, own: Training, has_own_labels: bool) -> EvaluationProtocol:
+    """The protocol with the recipe that was declared with the set, in its one column: on its own labels if it has any.
+
+    Students of one index start from the same weights as the protocol's.
+    """
+    fields = {name: getattr(own, name) for name in Training.model_fields}
+    labels = ("own",) if has_own_labels else ("hard",)
+    return protocol.model_copy(update={**fields, "columns": (OWN_RECIPE,), "labels": labels})
 
 
 def complete(cell: Cell, stored: DistilledSet, data: Data | None = None) -> DistilledSet:
@@ -172,6 +195,8 @@ def own_recipe(
 
 def own_labels(method: Method, stored: DistilledSet) -> torch.Tensor | None:
     """Probabilities `[M, K]` of the labels that the set stores with its items; None where it stores none."""
+    if isinstance(method, Given):
+        return method.own_labels(stored.codes)
     leaf = method.label_leaf if isinstance(method, Matcher) else None
     if leaf is None:
         return None
@@ -197,7 +222,12 @@ def make(
     cell: Cell, folder: Path, record: Record, data: Data, method: Method, cap: int, device: torch.device,
     checkpoint_s: float, report: Report,
 ) -> tuple[DistilledSet, Divergence | None]:  # fmt: skip
-    """Makes the set, writes it and reads it back."""
+    """Makes the set, writes it and reads it back. Raises: ArtifactError for a set that was made elsewhere."""
+    if isinstance(method, Given):
+        raise ArtifactError(
+            f"{folder} lacks its set, or it was damaged; it was made elsewhere and cannot be made here. "
+            "Give the set to `ddbench evaluate` once more."
+        )
     report("codec", 0.0)
     with record.phase("codec"):
         shop = workshop(cell, data, cap, device)

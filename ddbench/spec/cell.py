@@ -12,9 +12,13 @@ from ddbench.leaf import Storage
 from ddbench.written import ADDED, as_written, without_added
 
 Column = Literal["equal_steps", "equal_epochs"]
+RunColumn = Literal["equal_steps", "equal_epochs", "own_recipe"]
+"""A protocol's columns, and that of students who are trained by a recipe declared with the set (`Cell.own_recipe`)."""
+OWN_RECIPE: RunColumn = "own_recipe"
 Labels = Literal["hard", "own"]
 """What students are told an item is: its class, or the soft label that the set stores for it."""
 Space = Literal["code", "signal"]
+_FOR_THE_RECORD = {"recipe", "origin"}
 SEMANTICS = "1"
 """Changes whenever the framework itself would compute another result from the same cell."""
 
@@ -160,6 +164,23 @@ class RecipeUse(BaseModel):
     replaced: dict[str, Any] = Field({}, description="Arguments of the rule that the suite replaced by its own.")
 
 
+class Origin(BaseModel):
+    """Where a set came from that was made elsewhere: what its reader was told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=80, description="What the set is called, in one line.")
+    form: str = Field(description="What was read: a folder of images, arrays, a release of tensors.")
+    values: str = Field(description="How its values were declared.")
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("a name has no control characters")
+        return value
+
+
 class Cell(BaseModel):
     """The unit of work, of resume, of a result. Its key depends on what determines the outcome and on nothing else."""
 
@@ -178,27 +199,36 @@ class Cell(BaseModel):
     seed: int = Field(ge=0, strict=True)
     versions: Versions
     recipe: Annotated[tuple[RecipeUse, ...], ADDED] = Field(
-        (),
+        default=(),
         description="Where the method's arguments come from, for the record. The key depends on the arguments alone.",
+    )
+    own_recipe: Annotated[Training | None, ADDED] = Field(
+        default=None,
+        description="A recipe declared with the set: more students are trained by it, in a column of their own.",
+    )
+    origin: Annotated[Origin | None, ADDED] = Field(
+        default=None,
+        description="Of a set made elsewhere, for the record. The key depends on what the set holds, not on its name.",
     )
 
     _without_added = without_added
 
     @property
     def key(self) -> str:
-        """SHA-256 of the canonical JSON of all fields but `recipe`."""
-        return digest(self.model_dump(mode="json", exclude={"recipe"}))
+        """SHA-256 of the canonical JSON of all fields but `recipe` and `origin`."""
+        return digest(self.model_dump(mode="json", exclude=_FOR_THE_RECORD))
 
     @property
     def unseeded(self) -> str:
         """Canonical JSON of what the key depends on, less the seed: equal for the cells of one row of a table."""
-        return canonical(self.model_dump(mode="json", exclude={"recipe", "seed"}))
+        return canonical(self.model_dump(mode="json", exclude={*_FOR_THE_RECORD, "seed"}))
 
     @property
     def title(self) -> str:
         """A short name for people; not unique."""
         budget = "no budget" if self.budget is None else str(self.budget)
-        return f"{self.dataset_label} · {budget} · {self.codec} × {self.method} ({self.space}) · seed {self.seed}"
+        method = self.origin.name if self.origin else self.method
+        return f"{self.dataset_label} · {budget} · {self.codec} × {method} ({self.space}) · seed {self.seed}"
 
     @property
     def dataset_label(self) -> str:

@@ -12,13 +12,15 @@ from ddbench.spec.labels import codec_label
 
 @dataclass(frozen=True)
 class Names:
-    """All that the framework knows by name: the yardsticks that the rule asks for, and the default network."""
+    """All that the framework knows by name: the yardsticks that the rule asks for, and what is there by default."""
 
     random: str = "random"
     identity: str = "identity"
     pictures: str = "jpeg"
     smaller: str = "downsample"
     network: str = "auto"
+    imported: str = "imported"
+    """Codec and method of sets that were made elsewhere."""
 
 
 NAMES = Names()
