@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ddbench import registry
 from ddbench.artifact.card import LeafCard
 from ddbench.artifact.distilled import leaf_cards
 from ddbench.canonical import digest
@@ -19,6 +18,7 @@ from ddbench.imported.method import LABELS, RATE
 from ddbench.imported.normalisation import reading
 from ddbench.interfaces.codec import Codec, Codes, Ragged, Target
 from ddbench.interfaces.dataset import DatasetCard
+from ddbench.interfaces.lengths import codec_for
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Leaf
 from ddbench.planning.facts import full_args, version
@@ -86,9 +86,7 @@ def channels_first(x: Tensor, signal: SignalSpec) -> Tensor:
 
 def coded(given: Labelled, choice: Choice, card: DatasetCard, cap_bytes: int) -> Coded:
     """The set in the leaves of a codec. Raises: SpecError where the codec's leaves are not what was given."""
-    codec: Codec = registry.build(
-        "codec", choice.name, choice.args, Target(card.signal, card.n_classes, cap_bytes, family=card.family)
-    )
+    codec = codec_for(choice.name, choice.args, Target(card.signal, card.n_classes, cap_bytes, family=card.family))
     order = given.classes.argsort(stable=True)
     if isinstance(given.items, Tensor):
         items = channels_first(given.items, card.signal)[order].contiguous()

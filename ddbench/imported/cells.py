@@ -8,10 +8,12 @@ from math import ceil, prod
 
 from ddbench.artifact.card import Card
 from ddbench.budget import FLOAT32_BYTES, Budget, allowed_with_side
+from ddbench.canonical import digest
 from ddbench.errors import ArtifactError, BudgetError, SpecError
 from ddbench.imported.build import Coded
-from ddbench.interfaces.codec import Codes
+from ddbench.interfaces.codec import Codes, Target
 from ddbench.interfaces.dataset import DatasetCard
+from ddbench.interfaces.lengths import codec_for
 from ddbench.planning.facts import cap_bytes, full_args, version
 from ddbench.planning.pairs import student_faults
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Origin, Training, Versions
@@ -44,7 +46,7 @@ class Wanted:
 
 def smallest_budget(payload: int, used: int, card: DatasetCard) -> Budget:
     """The fewest whole float32 signals a class whose bytes hold the set: where rows of its size stand."""
-    signals = prod(card.signal.shape) * FLOAT32_BYTES * card.n_classes
+    signals = prod(card.signal.bare.shape) * FLOAT32_BYTES * card.n_classes
     n = max(1, ceil(payload / signals))
     return Budget.model_validate({"ipc": n if used <= allowed_with_side(n * signals) else n + 1})
 
@@ -130,14 +132,9 @@ def card_of(cell: Cell, one: Coded, card: DatasetCard, cap: int) -> Card:
 
 
 def _refits(cell: Cell, card: DatasetCard, cap: int) -> bool:
-    from ddbench import registry
-    from ddbench.interfaces.codec import Target
-
     target = Target(card.signal, card.n_classes, cap, cell.storage, card.family)
-    return bool(registry.build("codec", cell.codec.name, cell.codec.args, target).refitted())
+    return bool(codec_for(cell.codec.name, cell.codec.args, target).refitted())
 
 
 def _together(digests: list[str]) -> str:
-    from ddbench.canonical import digest
-
     return digest(digests)

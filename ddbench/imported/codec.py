@@ -64,6 +64,7 @@ class Imported(Codec):
     Config = ImportedConfig
     config: ImportedConfig
     differentiable = False
+    takes_masks = True  # what was given holds them, or is no set of masked signals
 
     def __init__(self, config: PluginConfig | None, target: Target) -> None:
         """Raises: SpecError for pictures of signals that are none, and for shapes and constants that do not fit."""

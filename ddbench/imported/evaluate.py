@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 from ddbench.budget import FLOAT32_BYTES, Budget
@@ -162,9 +163,7 @@ def _check_said(request: Request, own: Own) -> None:
 def _budget_of(cap_bytes: int, card: DatasetCard) -> Budget:
     """The budget with a cap of so many bytes, as whole signals a class where it is some."""
     per_class = -(-cap_bytes // card.n_classes)
-    signal = FLOAT32_BYTES
-    for side in card.signal.shape:
-        signal *= side
+    signal = FLOAT32_BYTES * prod(card.signal.bare.shape)
     whole = per_class % signal == 0
     return Budget.model_validate({"ipc": per_class // signal} if whole else {"bytes_per_class": per_class})
 
