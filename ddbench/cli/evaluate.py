@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ddbench.cli.progress import Progress
+from ddbench.api.progress import Progress, terminal_bar
 from ddbench.errors import SpecError
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def _run(request: Request, found: list[Ready], out: Path, device: str, threads: 
     todo = {one.cell.key: one.cell.title for one in found if _is_open(runs, one)}
     if todo:
         try:
-            with Progress(todo) as progress:
+            bar = terminal_bar(len(todo)) if sys.stderr.isatty() and sys.stdout.isatty() else None
+            with Progress(todo, bar, click.echo) as progress:
                 registry.build("engine", "local", {"slots": 1}).run(
                     Job(runs.path, list(todo), device, threads), progress
                 )
