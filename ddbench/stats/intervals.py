@@ -57,8 +57,8 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
     * `half_width`: √V_seeds with t on G − 1 degrees, test items fixed.
     * `half_width_test`: √V_items with t on N − 1 degrees, seeds and students fixed.
     * `half_width_both`: √(t²_{G−1} V_seeds + t²_{N−1} max(0, V_items − V_rest)), the half widths in quadrature, what
-      they share counted once. One t on Satterthwaite's degrees is shorter but covers about 90 % with two or three
-      seeds; t on G − 1 degrees for the whole covers 99 % and more where test items dominate.
+      they share counted once. One t on Satterthwaite's degrees for the whole would cover too little with two or three
+      seeds, whose spread is poorly known; t on G − 1 degrees far too much where test items dominate.
 
     Test sets drawn class by class vary a little less than items drawn at random, as they are taken to be here.
 
