@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ddbench.report.labels import (
-    arguments,
     budget_label,
     codec_label,
     count,
@@ -21,16 +20,17 @@ SEVERAL = "†"
 """Marks rows of which some seeds failed."""
 RAN_OUT = "‡"
 """Marks rows that hold fewer items than the budget does, because a class has no more."""
+OVER = "!"
+"""Marks rows whose side information is over the cap."""
 NOTHING = "–"
 
 
-def headings(table: Table) -> list[str]:
+def headings(table: Table, datasets: str | None = None) -> list[str]:
     """What all rows of a table share: dataset, scored split, protocol, how to read the figures."""
-    cell, protocol = table.cell, table.cell.protocol
+    protocol = table.cell.protocol
     scored = "test set" if protocol.evaluate_on == "test" else "VALIDATION split (10 % of training), not the test set"
-    dataset = " ".join(p for p in (cell.dataset.name, arguments(cell.dataset.args)) if p)
     lines = [
-        f"{dataset}, protocol {protocol.name}, scored on the {scored}",
+        f"{datasets or table.cell.dataset_label}, protocol {protocol.name}, scored on the {scored}",
         f"Students: {protocol.students} × {networks_label(protocol)} a seed; {recipe(protocol)}.",
     ]
     if protocol.full is not None and any(row.is_ceiling for row in table.rows):
@@ -84,18 +84,24 @@ def header(table: Table, narrow: bool = False) -> tuple[list[str], list[str]]:
     return names, ["left"] * left + ["right"] * (len(names) - left)
 
 
-def body(table: Table) -> list[list[list[str]]]:
+def score_columns(table: Table) -> range:
+    """Where the accuracies stand in a line."""
+    first = 6 if _shows_signals(table) else 5
+    return range(first, first + len(table.scores))
+
+
+def body(table: Table, decimals: int = 1) -> list[list[list[str]]]:
     """The rows' text, grouped by budget; a group names its budget once."""
     groups = []
     for group in table.groups:
-        lines = [_line(table, row) for row in group]
+        lines = [_line(table, row, decimals) for row in group]
         for line in lines[1:]:
             line[0] = ""
         groups.append(lines)
     return groups
 
 
-def _line(table: Table, row: Row) -> list[str]:
+def _line(table: Table, row: Row, decimals: int) -> list[str]:
     cell = row.cell
     codec = NOTHING if row.is_ceiling else codec_label(cell)
     method = method_label(cell, table.differing(row))
@@ -107,7 +113,7 @@ def _line(table: Table, row: Row) -> list[str]:
     line.append(_bytes(row))
     for score in table.scores:
         found = table.accuracy(row, score)
-        line.append(percent(found.mean, found.half_width) if found else NOTHING)
+        line.append(percent(found.mean, found.half_width, decimals) if found else NOTHING)
     columns = table.cell.protocol.columns
     line.append(_counts([row.steps(c) for c in columns]))
     line.append(_counts([row.samples_seen(c) for c in columns]))
@@ -123,7 +129,7 @@ def _bytes(row: Row) -> str:
         return NOTHING
     if not row.allowed_bytes:
         return f"{row.used_bytes:,}"
-    mark = "!" if row.over_bytes else ""
+    mark = OVER if row.over_bytes else ""
     return f"{row.used_bytes:,} ({100 * row.used_bytes / row.allowed_bytes:.0f} %){mark}"
 
 

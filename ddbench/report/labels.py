@@ -37,9 +37,9 @@ def recipe(training: Training) -> str:
     )
 
 
-def percent(share: float, half_width: float | None = None) -> str:
+def percent(share: float, half_width: float | None = None, decimals: int = 1) -> str:
     """`71.2 ± 1.3` of fractions, in percent points."""
-    return f"{100 * share:.1f}" + ("" if half_width is None else f" ± {100 * half_width:.1f}")
+    return f"{100 * share:.{decimals}f}" + ("" if half_width is None else f" ± {100 * half_width:.{decimals}f}")
 
 
 def count(n: float) -> str:

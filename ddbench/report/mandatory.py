@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from ddbench.report.rows import Table
+from ddbench.report.rows import Row, Table
 from ddbench.result.schema import Result
-from ddbench.spec.mandatory import NAMES, absent_beside
+from ddbench.spec.mandatory import NAMES, Absent, absent_beside
 
 
 def absent(table: Table) -> list[str]:
     """A sentence for each budget of the table that lacks mandatory rows; failed rows are absent ones.
 
     The rule is `ddbench.spec.mandatory`'s. A table imports no plug-in, so it knows that a codec takes the data only
-    where a row of this table shows it, and says so.
+    where a row of this table shows it, and says so. Rows that a filter hides are there.
     """
-    ok = [result for row in (*table.rows, *table.beside) for result in row.ok]
-    proven = {result.cell.codec.name for result in ok}
     said = []
+    for budget, found in _lacking(table, (*table.beside, *table.hidden)):
+        sure = ", ".join(str(row) for row in found if row.is_sure)
+        other = ", ".join(str(row) for row in found if not row.is_sure)
+        if other:
+            other = f"where the codec takes these data: {other}"
+        said.append(f"{budget}: absent mandatory rows: {'; '.join(p for p in (sure, other) if p)}")
+    return said
+
+
+def left_out(table: Table) -> list[str]:
+    """A sentence for each budget whose mandatory rows are there, but hidden by a filter."""
+    gone = {(budget, str(row)) for budget, found in _lacking(table, (*table.beside, *table.hidden)) for row in found}
+    said = []
+    for budget, found in _lacking(table, table.beside):
+        if rows := [str(row) for row in found if (budget, str(row)) not in gone]:
+            said.append(f"{budget}: mandatory rows that the filter leaves out: {', '.join(rows)}")
+    return said
+
+
+def _lacking(table: Table, others: Sequence[Row]) -> list[tuple[str, list[Absent]]]:
+    """By budget, the mandatory rows that are neither in the table nor among `others`."""
+    ok = [result for row in (*table.rows, *table.beside, *table.hidden) for result in row.ok]
+    proven = {result.cell.codec.name for result in ok}
+    lacking = []
     for group in table.groups:
         results = [result for row in group if row.is_learned for result in row.ok]
         learned = [result.cell for result in results]
@@ -27,15 +49,11 @@ def absent(table: Table) -> list[str]:
                 return _holds_a_signal(at, ok)
             return True if codec in proven else None
 
-        there = [*group, *(row for row in table.beside if row.cell.budget == group[0].cell.budget)]
+        there = [*group, *(row for row in others if row.cell.budget == group[0].cell.budget)]
         found = absent_beside(learned, [result.cell for row in there for result in row.ok], takes) if learned else []
-        sure = ", ".join(str(row) for row in found if row.is_sure)
-        other = ", ".join(str(row) for row in found if not row.is_sure)
-        if other:
-            other = f"where the codec takes these data: {other}"
         if found:
-            said.append(f"{learned[0].budget}: absent mandatory rows: {'; '.join(p for p in (sure, other) if p)}")
-    return said
+            lacking.append((str(learned[0].budget), found))
+    return lacking
 
 
 def _holds_a_signal(learned: Iterable[Result], ok: Iterable[Result]) -> bool | None:

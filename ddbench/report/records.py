@@ -17,6 +17,7 @@ def record(table: Table, row: Row) -> dict[str, Any]:
             "accuracy": found and found.mean,
             "half_width": found and found.half_width,
             "students": found.n_students if found else 0,
+            "tie_group": table.tie_group(row, (column, network)),
             "steps": row.steps(column),
             "samples_seen": row.samples_seen(column),
         }

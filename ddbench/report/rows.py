@@ -8,154 +8,26 @@ rests on the dataset itself and costs nothing have a table of their own that is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from ddbench.canonical import canonical, digest
 from ddbench.report.labels import arguments
-from ddbench.result.schema import Result, StudentRun
-from ddbench.spec.cell import OWN_RECIPE, Cell, Column, RunColumn, Space
+from ddbench.report.row import ON_CODES as ON_CODES
+from ddbench.report.row import OWN_LABELS as OWN_LABELS
+from ddbench.report.row import RAN_OUT as RAN_OUT
+from ddbench.report.row import SPACES as SPACES
+from ddbench.report.row import UNSEEN as UNSEEN
+from ddbench.report.row import Row as Row
+from ddbench.report.row import Score as Score
+from ddbench.report.row import column_of as column_of
+from ddbench.report.row import student_label as student_label
+from ddbench.result.schema import Result
+from ddbench.spec.cell import OWN_RECIPE, Cell, Column
 from ddbench.spec.networks import labels, unseen
-from ddbench.stats import Interval, interval, mean
-
-Score = tuple[str, str]
-"""A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
-UNSEEN)."""
-SPACES: tuple[Space, ...] = ("signal", "code")
-"""Of students, in the order of their columns."""
-ON_CODES = "_on_codes"
-"""Ends the name of a column whose students saw codes, in training and test: never in one with students on signals."""
-UNSEEN = "unseen"
-"""Stands for all student networks that are not the row's match network, each with the same weight."""
-
-OWN_LABELS = " own labels"
-"""Told of students that learned the soft labels which their set stores; the others learned classes."""
-
-RAN_OUT = "rarest class has signals for"
-"""What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
-
-
-def column_of(column: RunColumn, space: Space) -> str:
-    """The name of a column of accuracies."""
-    return column if space == "signal" else column + ON_CODES
-
-
-@dataclass(frozen=True)
-class Row:
-    """All results of one cell but for its seed. Replications of a seed count as more students of that seed."""
-
-    results: tuple[Result, ...]
-
-    @property
-    def cell(self) -> Cell:
-        return self.results[0].cell
-
-    @cached_property
-    def ok(self) -> tuple[Result, ...]:
-        return tuple(r for r in self.results if r.status == "ok")
-
-    @property
-    def failed(self) -> tuple[Result, ...]:
-        return tuple(r for r in self.results if r.status != "ok")
-
-    @property
-    def is_ceiling(self) -> bool:
-        return self.cell.budget is None
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether a matching loss moved the items: every update records one, and nothing else does.
-
-        A matcher with no updates is not: its row holds the items that `random` picks.
-        """
-        return any(r.losses for r in self.ok)
-
-    @property
-    def is_refitted(self) -> bool:
-        """Whether a part of the decoder costs nothing because it is fitted again on the training set."""
-        return any(r.bytes.refitted for r in self.ok if r.bytes)
-
-    @property
-    def is_free_in_domain(self) -> bool:
-        """Whether the decoder costs nothing although it was trained on the dataset."""
-        return any(r.bytes.free_in_domain for r in self.ok if r.bytes)
-
-    @property
-    def is_unranked(self) -> bool:
-        """Whether what was fitted on the dataset costs nothing."""
-        return self.is_refitted or self.is_free_in_domain
-
-    @property
-    def ran_out(self) -> bool:
-        """Whether the budget holds more items than the rarest class has."""
-        return any(RAN_OUT in note for r in self.ok for note in r.notes)
-
-    def accuracy(self, score: Score) -> Interval | None:
-        """Mean and interval over distillation seeds; None where no student was scored so."""
-        return self.mean_over(score[0], (score[1],))
-
-    def mean_over(self, column: str, networks: Collection[str]) -> Interval | None:
-        """The same of several networks together; None where one of them was not scored.
-
-        A seed has as many students of one network as of another, so that networks weigh the same.
-        """
-        by_seed = self.by_seed(column, networks)
-        return interval(by_seed) if by_seed else None
-
-    def by_seed(self, column: str, networks: Collection[str]) -> dict[int, list[float]]:
-        """Every student's accuracy, by seed; nothing where one of the networks was not scored."""
-        by_seed: dict[int, list[float]] = defaultdict(list)
-        found: set[str] = set()
-        for result in self.ok:
-            for run in result.runs:
-                seen = column_of(run.column, run.space)
-                if seen == column and (label := student_label(run)) in networks:
-                    by_seed[result.cell.seed].append(run.accuracy)
-                    found.add(label)
-        return dict(by_seed) if found == set(networks) else {}
-
-    def steps(self, column: str) -> int | None:
-        """Most updates of a student. A stored code is one signal, so students on codes have as many."""
-        column = column.removesuffix(ON_CODES)
-        return max((x.steps for r in self.ok for x in r.runs if x.column == column), default=None)
-
-    def samples_seen(self, column: str) -> int | None:
-        column = column.removesuffix(ON_CODES)
-        return max((x.samples_seen for r in self.ok for x in r.runs if x.column == column), default=None)
-
-    @property
-    def items(self) -> tuple[int, ...]:
-        """Stored items of each class, of every seed."""
-        return tuple(n for r in self.ok if r.bytes for n in r.bytes.items)
-
-    @property
-    def signals(self) -> tuple[int, ...]:
-        return tuple(n for r in self.ok if r.bytes for n in r.bytes.signals)
-
-    @property
-    def used_bytes(self) -> int | None:
-        """Bytes of the largest set among the seeds."""
-        return max((r.bytes.used for r in self.ok if r.bytes), default=None)
-
-    @property
-    def allowed_bytes(self) -> int | None:
-        return next((r.bytes.allowed for r in self.ok if r.bytes), None)
-
-    @property
-    def over_bytes(self) -> int:
-        """Most bytes over the cap, which only side information may be."""
-        return max((r.bytes.over_cap for r in self.ok if r.bytes), default=0)
-
-    @property
-    def seconds(self) -> float | None:
-        """Mean seconds a cell, all phases."""
-        return mean([sum(p.seconds for p in r.phases) for r in self.ok]) if self.ok else None
-
-    @property
-    def classes(self) -> int | None:
-        return next((len(r.bytes.items) for r in self.ok if r.bytes), None)
+from ddbench.stats import Interval, interval, tie_groups
 
 
 @dataclass(frozen=True)
@@ -165,6 +37,10 @@ class Table:
     rows: tuple[Row, ...]
     beside: tuple[Row, ...] = ()
     """Of a table that is not ranked, the rows of the ranked one that it belongs to."""
+    hidden: tuple[Row, ...] = ()
+    """Rows that a filter leaves out; what is said of the others may still rest on them."""
+    kept: frozenset[Score] | None = None
+    """Columns of accuracies that a filter leaves; None for all."""
 
     @property
     def is_ranked(self) -> bool:
@@ -175,8 +51,13 @@ class Table:
     def cell(self) -> Cell:
         return self.rows[0].cell
 
-    @cached_property
+    @property
     def scores(self) -> tuple[Score, ...]:
+        """The columns of accuracies that are shown."""
+        return tuple(s for s in self.all_scores if self.kept is None or s in self.kept)
+
+    @cached_property
+    def all_scores(self) -> tuple[Score, ...]:
         """Columns of accuracies, in the protocol's order, those of students on codes after the others.
 
         Within one, networks stand in the order of the results, UNSEEN after them, students on own labels last.
@@ -213,6 +94,25 @@ class Table:
         column, network = score
         return row.by_seed(column, self.unseen(row) if network == UNSEEN else (network,))
 
+    def tie_group(self, row: Row, score: Score) -> int | None:
+        """Which rows of its budget a row is level with by paired differences over seeds: 1 holds the best.
+
+        None where the table is not ranked, in the column of own recipes, for the ceiling, and where there are no two
+        seeds to compare.
+        """
+        return self._tie_groups.get((id(row), score))
+
+    @cached_property
+    def _tie_groups(self) -> dict[tuple[int, Score], int | None]:
+        found: dict[tuple[int, Score], int | None] = {}
+        for group in self.groups if self.is_ranked else []:
+            for score in (s for s in self.all_scores if s[0] != OWN_RECIPE):
+                scored = [(row, seeds) for row in group if not row.is_ceiling and (seeds := self.by_seed(row, score))]
+                if len(scored) > 1:
+                    numbers = tie_groups([seeds for _, seeds in scored])
+                    found |= {(id(row), score): number for (row, _), number in zip(scored, numbers)}
+        return found
+
     @property
     def groups(self) -> list[list[Row]]:
         """Rows of each budget."""
@@ -227,7 +127,6 @@ class Table:
 
     def differing(self, row: Row) -> list[str]:
         """Arguments of the row's method that set rows of this table with the same codec and space apart."""
-
         return self._differing[_place(row.cell)]
 
     @cached_property
@@ -254,11 +153,6 @@ class _Draft:
     rows: list[Row] = field(default_factory=list)
 
 
-def student_label(run: StudentRun) -> str:
-    """The student's network, and what it learned where that is not classes."""
-    return run.network + (OWN_LABELS if run.labels == "own" else "")
-
-
 def tables(results: Iterable[Result]) -> list[Table]:
     """The tables that these results make, by dataset, then test before validation, then protocol."""
     by_row: dict[str, list[Result]] = defaultdict(list)
@@ -282,18 +176,22 @@ def _comparable(cell: Cell) -> str:
     return digest([cell.dataset.model_dump(), cell.protocol.in_signal_space.model_dump(mode="json"), versions])
 
 
+def plugin_versions(cell: Cell) -> dict[tuple[str, str], str]:
+    """(kind, name) → version, of what a table has in one version only."""
+    return {
+        # behind the plus stands what a version has from the arguments: the digest of the weights that they name
+        ("codec", cell.codec.name): cell.versions.codec.partition("+")[0],
+        ("weights", cell.codec.name + arguments(cell.codec.args)): cell.versions.codec,
+        ("method", cell.method.name): cell.versions.method,
+        ("network", cell.network.name): cell.versions.network,
+    }
+
+
 def _by_versions(rows: Sequence[Row]) -> list[_Draft]:
     """Rows dealt out, newest versions first, so that each plug-in has one version in a table."""
     drafts: list[_Draft] = []
     for row in sorted(rows, key=lambda r: (r.cell.versions.codec, r.cell.versions.method), reverse=True):
-        cell = row.cell
-        own = {
-            # behind the plus stands what a version has from the arguments: the digest of the weights that they name
-            ("codec", cell.codec.name): cell.versions.codec.partition("+")[0],
-            ("weights", cell.codec.name + arguments(cell.codec.args)): cell.versions.codec,
-            ("method", cell.method.name): cell.versions.method,
-            ("network", cell.network.name): cell.versions.network,
-        }
+        own = plugin_versions(row.cell)
         for draft in drafts:
             if all(draft.versions.get(k, v) == v for k, v in own.items()):
                 break

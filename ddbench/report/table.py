@@ -1,61 +1,105 @@
-"""`ddbench table`: results as text for a terminal, Markdown, CSV or JSON. torch-free."""
+"""`ddbench table`: results as text for a terminal, Markdown, LaTeX, CSV, JSON or Parquet. torch-free."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ddbench.errors import ArtifactError
-from ddbench.report.cells import RAN_OUT, SEVERAL, body, header, headings
-from ddbench.report.mandatory import absent
-from ddbench.report.records import record
+from ddbench.errors import ArtifactError, SpecError
+from ddbench.report import reported, scores
+from ddbench.report.filters import shown
+from ddbench.report.latex import latex
+from ddbench.report.long import sheet, versions_apart
+from ddbench.report.pivot import pivots
+from ddbench.report.plain import as_csv, as_json, as_parquet, unsaid
 from ddbench.report.rows import Table, tables
+from ddbench.report.sheet import Sheet
+from ddbench.report.text import markdown, terminal
+from ddbench.report.view import View
 from ddbench.result.io import read_result
 from ddbench.result.schema import Result
 
-Format = Literal["terminal", "markdown", "csv", "json"]
-FORMATS: tuple[Format, ...] = ("terminal", "markdown", "csv", "json")
+Format = Literal["terminal", "markdown", "latex", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("terminal", "markdown", "latex", "csv", "json")
+"""Formats that are text; Parquet is `parquet`'s."""
 RESULT = "result.json"
+ALL = View()
 
 
 @dataclass(frozen=True)
 class Collection:
-    """What a folder holds: results, and files that should be results but cannot be read."""
+    """What folders hold: results, and files that should be results but cannot be read."""
 
     results: tuple[Result, ...]
     unreadable: tuple[str, ...] = ()
 
 
-def collect(folder: Path) -> Collection:
-    """Every `result.json` below a folder. Raises: ArtifactError where there is no folder, or none in it."""
-    if not folder.is_dir():
-        raise ArtifactError(f"There is no folder {folder}. Give a run folder, such as runs/quickstart.")
-    results, unreadable = [], []
-    for path in sorted(folder.rglob(RESULT)):
+def collect(*folders: Path) -> Collection:
+    """Every `result.json` below the folders; one that is found twice, by key and run id, counts once.
+
+    Raises: ArtifactError where a folder is missing, or none holds a result.
+    """
+    results: dict[tuple[str, str], tuple[Result, Path]] = {}
+    unreadable: list[str] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise ArtifactError(f"There is no folder {folder}. Give a run folder, such as runs/quickstart.")
+    for path in dict.fromkeys(path for folder in folders for path in sorted(folder.rglob(RESULT))):
         try:
-            results.append(read_result(path))
+            result = read_result(path)
         except ArtifactError as error:
-            unreadable.append(str(error))
+            if str(error) not in unreadable:
+                unreadable.append(str(error))
+            continue
+        first, at = results.setdefault((result.key, result.run_id), (result, path))
+        if first != result:
+            unreadable.append(f"{path} has the key and run id of {at}, but says something else; it is left out.")
     if not results and not unreadable:
-        raise ArtifactError(f"{folder} holds no {RESULT}. `ddbench run SUITE --out {folder}` writes them.")
-    return Collection(tuple(results), tuple(unreadable))
+        several = " and ".join(map(str, folders))
+        raise ArtifactError(f"{several} holds no {RESULT}. `ddbench run SUITE --out {folders[0]}` writes them.")
+    return Collection(tuple(result for result, _ in results.values()), tuple(unreadable))
 
 
-def render(found: Collection, form: Format = "terminal") -> str:
-    """The tables of a collection, ending in a line break."""
-    made = tables(found.results)
-    renderers: dict[Format, Callable[[Sequence[Table], Collection], str]] = {
-        "terminal": _text,
-        "markdown": _markdown,
-        "csv": _csv,
-        "json": _json,
+def render(found: Collection, form: Format = "terminal", view: View = ALL) -> str:
+    """The tables of a collection, ending in a line break. Raises: SpecError where the view does not fit the results."""
+    made, failed = shown(tables(found.results), view), failures(found)
+    data: dict[str, Callable[[Sequence[Table], Sequence[str], View], str]] = {"csv": as_csv, "json": as_json}
+    if form in data:
+        return data[form](made, failed, view)
+    text: dict[str, Callable[[Sequence[Sheet], Sequence[str]], str]] = {
+        "terminal": terminal,
+        "markdown": markdown,
+        "latex": latex,
     }
-    return renderers[form](made, found)
+    return text[form](_sheets(made, view), failed)
+
+
+def parquet(found: Collection, view: View = ALL) -> bytes:
+    """The same as a Parquet file."""
+    return as_parquet(shown(tables(found.results), view), failures(found), view)
+
+
+def unsaid_by_csv(found: Collection, view: View = ALL) -> list[str]:
+    """What CSV has no place for, a line each."""
+    return unsaid(shown(tables(found.results), view), failures(found))
+
+
+def _sheets(made: Sequence[Table], view: View) -> list[Sheet]:
+    sheets: list[Sheet] = []
+    if view.is_pivot:
+        laid = pivots(made, view)
+        if made and not laid:
+            raise SpecError("No row has a figure that a pivot could show. The long form, without --rows, lists them.")
+        apart = versions_apart([pivot.tables[0] for pivot in laid])
+        sheets += [pivot.sheet(apart.get(i, ())) for i, pivot in enumerate(laid)]
+    else:
+        apart = versions_apart(made)
+        sheets += [sheet(table, view.decimals, apart.get(i, ())) for i, table in enumerate(made)]
+    if view.scores:
+        sheets += [one for table in made for one in scores.sheets(table, view.decimals)]
+    return sheets + reported.sheets(made, view.reported, view.decimals)
 
 
 def failures(found: Collection) -> list[str]:
@@ -66,85 +110,3 @@ def failures(found: Collection) -> list[str]:
             why = " ".join(result.error.message.split())
             lines.append(f"{result.cell.title}: {result.status} in {result.error.phase}: {result.error.kind}: {why}")
     return lines + [f"unreadable: {text}" for text in found.unreadable]
-
-
-def _text(made: Sequence[Table], found: Collection) -> str:
-    from tabulate import SEPARATING_LINE, tabulate
-
-    blocks = []
-    for table in made:
-        lines: list[Any] = []
-        for group in body(table):
-            lines += [*([SEPARATING_LINE] if lines else []), *group]
-        names, align = header(table, narrow=True)
-        grid = tabulate(lines, names, "simple", disable_numparse=True, colalign=align)
-        blocks.append("\n".join([*headings(table), "", grid, *_notes(table)]))
-    return _joined(blocks, "Failed:", "  ", failures(found))
-
-
-def _markdown(made: Sequence[Table], found: Collection) -> str:
-    from tabulate import tabulate
-
-    blocks = []
-    for table in made:
-        title, *more = headings(table)
-        names, align = header(table)
-        lines = [[cell.replace("|", "\\|") for cell in line] for group in body(table) for line in group]
-        grid = tabulate(lines, names, "github", disable_numparse=True, colalign=align)
-        notes = [f"- {note}" for note in _notes(table)]
-        blocks.append("\n".join([f"## {title}", "", *more, "", grid, *(["", *notes] if notes else [])]))
-    return _joined(blocks, "## Failed\n", "- ", failures(found))
-
-
-def _joined(blocks: list[str], title: str, bullet: str, lines: list[str]) -> str:
-    if lines:
-        blocks.append("\n".join([title, *(bullet + line for line in lines)]))
-    return "\n\n".join(blocks) + "\n"
-
-
-def _notes(table: Table) -> list[str]:
-    notes = []
-    if any(SEVERAL in line[-1] for group in body(table) for line in group):
-        notes.append(f"{SEVERAL} some seeds failed and do not count; see below.")
-    over = [row for row in table.rows if row.over_bytes]
-    if over:
-        most = max(row.over_bytes / (row.allowed_bytes or 1) for row in over)
-        notes.append(f"! over the cap by side information alone, by at most {100 * most:.1f} % (2 % are allowed).")
-    if any(row.ran_out for row in table.rows):
-        notes.append(f"{RAN_OUT} the budget holds more items than the rarest class has; other rows may hold more.")
-    return notes + absent(table)
-
-
-def _json(made: Sequence[Table], found: Collection) -> str:
-    content = {
-        "tables": [
-            {
-                "headings": headings(table),
-                "rows": [record(table, row) for row in table.rows],
-                "absent_mandatory_rows": absent(table),
-            }
-            for table in made
-        ],
-        "failures": failures(found),
-    }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _csv(made: Sequence[Table], found: Collection) -> str:
-    records = [_flat(record(table, row)) for table in made for row in table.rows]
-    names = list(dict.fromkeys(name for r in records for name in r))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, inner in value.items():
-        if isinstance(inner, dict) and not name.endswith("_args"):
-            flat |= _flat(inner, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = json.dumps(inner) if isinstance(inner, dict | list) else inner
-    return flat

@@ -1,0 +1,154 @@
+"""A row: all results of one cell but for its seed, and what they say together. torch-free."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+from ddbench.result.schema import Result, StudentRun
+from ddbench.spec.cell import Cell, RunColumn, Space
+from ddbench.stats import Interval, interval, mean
+
+Score = tuple[str, str]
+"""A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
+UNSEEN)."""
+SPACES: tuple[Space, ...] = ("signal", "code")
+"""Of students, in the order of their columns."""
+ON_CODES = "_on_codes"
+"""Ends the name of a column whose students saw codes, in training and test: never in one with students on signals."""
+UNSEEN = "unseen"
+"""Stands for all student networks that are not the row's match network, each with the same weight."""
+
+OWN_LABELS = " own labels"
+"""Told of students that learned the soft labels which their set stores; the others learned classes."""
+
+RAN_OUT = "rarest class has signals for"
+"""What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
+
+
+def column_of(column: RunColumn, space: Space) -> str:
+    """The name of a column of accuracies."""
+    return column if space == "signal" else column + ON_CODES
+
+
+@dataclass(frozen=True)
+class Row:
+    """All results of one cell but for its seed. Replications of a seed count as more students of that seed."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def cell(self) -> Cell:
+        return self.results[0].cell
+
+    @cached_property
+    def ok(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.status == "ok")
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.status != "ok")
+
+    @property
+    def is_ceiling(self) -> bool:
+        return self.cell.budget is None
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether a matching loss moved the items: every update records one, and nothing else does.
+
+        A matcher with no updates is not: its row holds the items that `random` picks.
+        """
+        return any(r.losses for r in self.ok)
+
+    @property
+    def is_refitted(self) -> bool:
+        """Whether a part of the decoder costs nothing because it is fitted again on the training set."""
+        return any(r.bytes.refitted for r in self.ok if r.bytes)
+
+    @property
+    def is_free_in_domain(self) -> bool:
+        """Whether the decoder costs nothing although it was trained on the dataset."""
+        return any(r.bytes.free_in_domain for r in self.ok if r.bytes)
+
+    @property
+    def is_unranked(self) -> bool:
+        """Whether what was fitted on the dataset costs nothing."""
+        return self.is_refitted or self.is_free_in_domain
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the budget holds more items than the rarest class has."""
+        return any(RAN_OUT in note for r in self.ok for note in r.notes)
+
+    def accuracy(self, score: Score) -> Interval | None:
+        """Mean and interval over distillation seeds; None where no student was scored so."""
+        return self.mean_over(score[0], (score[1],))
+
+    def mean_over(self, column: str, networks: Collection[str]) -> Interval | None:
+        """The same of several networks together; None where one of them was not scored.
+
+        A seed has as many students of one network as of another, so that networks weigh the same.
+        """
+        by_seed = self.by_seed(column, networks)
+        return interval(by_seed) if by_seed else None
+
+    def by_seed(self, column: str, networks: Collection[str]) -> dict[int, list[float]]:
+        """Every student's accuracy, by seed; nothing where one of the networks was not scored."""
+        by_seed: dict[int, list[float]] = defaultdict(list)
+        found: set[str] = set()
+        for result in self.ok:
+            for run in result.runs:
+                seen = column_of(run.column, run.space)
+                if seen == column and (label := student_label(run)) in networks:
+                    by_seed[result.cell.seed].append(run.accuracy)
+                    found.add(label)
+        return dict(by_seed) if found == set(networks) else {}
+
+    def steps(self, column: str) -> int | None:
+        """Most updates of a student. A stored code is one signal, so students on codes have as many."""
+        column = column.removesuffix(ON_CODES)
+        return max((x.steps for r in self.ok for x in r.runs if x.column == column), default=None)
+
+    def samples_seen(self, column: str) -> int | None:
+        column = column.removesuffix(ON_CODES)
+        return max((x.samples_seen for r in self.ok for x in r.runs if x.column == column), default=None)
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """Stored items of each class, of every seed."""
+        return tuple(n for r in self.ok if r.bytes for n in r.bytes.items)
+
+    @property
+    def signals(self) -> tuple[int, ...]:
+        return tuple(n for r in self.ok if r.bytes for n in r.bytes.signals)
+
+    @property
+    def used_bytes(self) -> int | None:
+        """Bytes of the largest set among the seeds."""
+        return max((r.bytes.used for r in self.ok if r.bytes), default=None)
+
+    @property
+    def allowed_bytes(self) -> int | None:
+        return next((r.bytes.allowed for r in self.ok if r.bytes), None)
+
+    @property
+    def over_bytes(self) -> int:
+        """Most bytes over the cap, which only side information may be."""
+        return max((r.bytes.over_cap for r in self.ok if r.bytes), default=0)
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean seconds a cell, all phases."""
+        return mean([sum(p.seconds for p in r.phases) for r in self.ok]) if self.ok else None
+
+    @property
+    def classes(self) -> int | None:
+        return next((len(r.bytes.items) for r in self.ok if r.bytes), None)
+
+
+def student_label(run: StudentRun) -> str:
+    """The student's network, and what it learned where that is not classes."""
+    return run.network + (OWN_LABELS if run.labels == "own" else "")
