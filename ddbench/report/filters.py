@@ -54,9 +54,8 @@ def _refuse_unknown(tables: Sequence[Table], wanted: dict[str, set[str]]) -> Non
     troubles = []
     for name, values in wanted.items():
         known = _known(name, tables)
-        labels = {label(name, t, row, s) for t in tables for row in t.rows for s in _scores(name, t)}
         for value in sorted(values - known.keys()):
-            troubles.append(f"No result has {name} {value!r}. {did_you_mean(value, labels)}")
+            troubles.append(f"No result has {name} {value!r}. {did_you_mean(value, set(known.values()))}")
     if troubles:
         raise SpecError("\n".join(troubles))
 

@@ -42,13 +42,20 @@ class Pivot:
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """Figures that have a cell: of every student asked for, of the first column where none is asked for."""
-        asked = "column" in self.dimensions or any(name == "column" for name, _ in self.view.where)
-        found = []
-        for table in self.tables:
-            scores = [s for s in table.scores if asked or s[0] == table.scores[0][0]]
-            found += [Entry(table, row, s) for row in table.rows for s in scores if _has(table, row, s)]
-        return tuple(found)
+        """Figures that have a cell: of the first column and the first student where none is asked for."""
+        return tuple(
+            Entry(table, row, score)
+            for table in self.tables
+            for row in table.rows
+            for score in table.scores
+            if all(score[at] == table.scores[0][at] for at in self._taken) and _has(table, row, score)
+        )
+
+    @property
+    def _taken(self) -> list[int]:
+        """Places in a score, of column and student, where the first is taken because none is asked for."""
+        asked = {*self.dimensions, *(name for name, _ in self.view.where)}
+        return [at for at, name in enumerate(OF_SCORES) if name not in asked]
 
     def label(self, name: str, entry: Entry) -> str:
         return label(name, entry.table, entry.row, entry.score, self.dimensions)
@@ -139,8 +146,18 @@ class Pivot:
         for table in self.tables:
             found = [*ceilings(table, self.view.decimals, everyone=True), *_but_ceilings(table)]
             dataset = f"{table.cell.dataset_label}: " if len(self.tables) > 1 else ""
-            said += [(dataset if note[0].isalnum() else "") + note for note in found]
-        return list(dict.fromkeys(said))
+            said += [dataset + note for note in found]
+        return [*said, *self._passed_over]
+
+    @property
+    def _passed_over(self) -> list[str]:
+        """A sentence that names columns and students which are there but not shown."""
+        said = []
+        for at in self._taken:
+            taken = {table.scores[0][at] for table in self.tables if table.scores}
+            if rest := dict.fromkeys(s[at] for table in self.tables for s in table.scores if s[at] not in taken):
+                said.append(f"{OF_SCORES[at]}: {', '.join(rest)}")
+        return [f"Not shown, to be asked for by --where or among --cols: {'; '.join(said)}."] if said else []
 
     def sheet(self, versions: Sequence[str] = ()) -> Sheet:
         across, blank = self.col_keys, [""] * len(self.view.rows)
@@ -151,7 +168,7 @@ class Pivot:
         for key in self.row_keys:
             lead = ["" if key[: i + 1] == before[: i + 1] else value for i, value in enumerate(key)]
             line = [*map(Word, lead), *(self._word(self.cells.get((key, col))) for col in across)]
-            if groups and (len(key) == 1 or key[0] == before[0]):
+            if groups and (len(key) == 1 or key[:1] == before[:1]):
                 groups[-1].append(line)
             else:
                 groups.append([line])

@@ -45,12 +45,13 @@ def scores_of(table: Table, row: Row, score: Score) -> Scores:
     if row.is_ceiling or not own or score[0] == OWN_RECIPE:
         return Scores(None, None, None)
     cell = row.cell
-    plain = table.by_seed(found, score) if (found := _random(table, row, None)) else {}
-    same = table.by_seed(found, score) if (found := _random(table, row, cell.codec.model_dump())) else {}
+    yardstick, same_codec = _random(table, row, None), _random(table, row, cell.codec.model_dump())
+    plain = table.by_seed(yardstick, score) if yardstick else {}
+    same = table.by_seed(same_codec, score) if same_codec else {}
     whole = next((v for r in _all(table) if r.is_ceiling and (v := ceiling(table, r, score))), None)
     share = recovery(_mean(own), _mean(plain), whole[1].mean) if plain and whole else None
-    is_itself = cell.method.name == NAMES.random
-    return Scores(gain(own, plain), None if is_itself else gain(own, same), share)
+    learns = cell.method.name != NAMES.random
+    return Scores(gain(own, plain) if row is not yardstick else None, gain(own, same) if learns else None, share)
 
 
 def _all(table: Table) -> Iterator[Row]:
