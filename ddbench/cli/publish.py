@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ddbench.errors import ArtifactError
+from ddbench.errors import ArtifactError, printable
 
 
 @click.command(
@@ -65,4 +65,4 @@ def publish(
 
 def _say(what: str, lines: list[str]) -> None:
     for line in lines:
-        click.echo(f"{what}: {line}", err=True)
+        click.echo(printable(f"{what}: {line}"), err=True)

@@ -15,13 +15,15 @@ from pathlib import Path
 
 from ddbench.errors import ArtifactError, DdbenchError
 from ddbench.publish.privacy import cleaned, private
-from ddbench.publish.sound import sound_picture, sound_set
-from ddbench.result.io import read_result
+from ddbench.publish.sound import sound_picture, words_of
 from ddbench.result.schema import Result
+from ddbench.submission.folder import check_file
 
 RESULT, CARD, TENSORS = "result.json", "distilled.json", "distilled.safetensors"
 CHART, PICTURES, INDEX = "chart.png", "pictures", "suite.json"
 KEY_LETTERS, RUN_LETTERS = 16, 8
+LISTED = 3
+"""Faults of a result that are told; `ddbench validate` tells all."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +115,19 @@ def _slug(name: str) -> str:
 def _checked(where: Path, group: str) -> _Found:
     """The result in a folder with what is private taken out. Raises: DdbenchError saying what is wrong with it."""
     file = where / RESULT
-    if file.is_symlink():
-        raise ArtifactError(f"{file} is a link to another place. Publish the folder that it leads to.")
-    result, changed = cleaned(read_result(file))
+    checked = check_file(file)
+    if faults := [finding.text.removesuffix(".") for finding in checked.of("wrong")]:
+        more = f"; and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
+        raise ArtifactError(f"{file}: {'; '.join(faults[:LISTED])}{more}.")
+    result, changed = cleaned(checked.entries[0].result)
     told = private(result.cell.model_dump(mode="json", exclude={"recipe"}), "cell")
     if result.artifact is not None:
-        if result.artifact.file != TENSORS:
-            raise ArtifactError(f"{file} names {result.artifact.file!r} as its set; sets are called {TENSORS}.")
-        told += private(sound_set(where, result), "the set")
+        told += private(words_of(where), "the set")
     if told:
         raise ArtifactError(
             f"{file} tells a local path that cannot be taken out, since its key or digest is made of it: "
-            f"{'; '.join(told[:3])}. Name data and weights relative to DDBENCH_DATA and DDBENCH_MODELS, then run it "
-            "again."
+            f"{'; '.join(told[:LISTED])}. Name data and weights relative to DDBENCH_DATA and DDBENCH_MODELS, then run "
+            "it again."
         )
     return _Found(where, group, result, changed)
 

@@ -1,4 +1,4 @@
-"""Whether a set is the one that its result names, and whether a picture is one. torch-free at import."""
+"""The words that a set holds, and whether a picture is one and holds none. torch-free."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ddbench.artifact.card import read_card
+from ddbench.artifact.layout import CARD, TENSORS
 from ddbench.errors import ArtifactError
-from ddbench.result.schema import Result
 
 SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"IEND"
 LARGEST_PICTURE_BYTES = 50_000_000
@@ -15,28 +16,13 @@ WORDS = (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
 """Parts of a PNG that hold words; ours hold none."""
 
 
-def sound_set(where: Path, result: Result) -> dict[str, Any]:
-    """The words of a result's set: its card, and what its tensor file says of itself.
-
-    Raises: ArtifactError where the set is missing or damaged, or has not the digest and the bytes that the result says.
-    """
-    from ddbench.artifact.distilled import CARD, TENSORS, load
-
-    assert result.artifact is not None
-    for name in (CARD, TENSORS):
-        if (where / name).is_symlink():
-            raise ArtifactError(f"{where / name} is a link to another place. Publish the folder that it leads to.")
-    stored = load(where)
-    if stored.card.sha256 != result.artifact.sha256:
-        raise ArtifactError(f"{where / TENSORS} is not the set that the result names (its digest).")
-    if result.bytes is not None and stored.used_bytes != result.bytes.used:
-        found, said = stored.used_bytes, result.bytes.used
-        raise ArtifactError(f"{where / TENSORS} holds {found} bytes; the result says {said}.")
-    return {"card": stored.card.model_dump(mode="json"), "tensors": _metadata(where / TENSORS)}
+def words_of(where: Path) -> dict[str, Any]:
+    """The words of a set that was checked: its card, and what its tensor file says of itself."""
+    return {"card": read_card(where / CARD).model_dump(mode="json"), "tensors": _metadata(where / TENSORS)}
 
 
 def _metadata(file: Path) -> dict[str, Any]:
-    """The notes in a safetensors file, which has just been read as one."""
+    """The notes in a safetensors file."""
     with open(file, "rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
         return json.loads(stream.read(size)).get("__metadata__") or {}

@@ -12,12 +12,11 @@ import pytest
 from made_up_results import made_up_cell, made_up_result
 from published_runs import PRIVATE, result_with_set, run_folder
 
-from ddbench.artifact import load
 from ddbench.cli.main import execute
 from ddbench.publish.card import card
 from ddbench.publish.gather import Gathered, gather
 from ddbench.publish.privacy import PATH, cleaned, private
-from ddbench.result.io import read_result, write_result
+from ddbench.result.io import read_result
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_only_results_sets_pictures_and_the_card_go(run: Path, capsys: pytest.Ca
     assert "0 files sent, 10 unchanged" in capsys.readouterr().out
     assert {p: p.stat().st_mtime_ns for p in Path("there").rglob("*")} == before
     assert len(gather(Path("there")).results) == 3
-    assert [load(p.parent).card.dataset for p in Path("there").rglob("distilled.json")] == ["fashion_mnist_small"] * 2
+    assert execute(["validate", "there"]) == 0
 
 
 def test_paths_are_taken_out_and_said_and_nothing_else_changes(run: Path, capsys):
@@ -95,8 +94,8 @@ def test_what_is_damaged_is_refused_by_name_and_the_rest_may_go(run: Path, capsy
     (hidden / "result.json").write_text('{"schema_version": 1, "key"')
     assert execute(["publish", "run", "--to", "folder:there", "--yes"]) == 3
     said = capsys.readouterr().err
-    assert f"refused: run/cells/{cells[0].name}/distilled.safetensors does not have the digest" in said
-    assert "refused: run/cells/cut/result.json is not JSON, or was cut short" in said
+    assert f"refused: run/cells/{cells[0].name}/result.json: distilled.safetensors does not have the digest" in said
+    assert "refused: run/cells/cut/result.json: is not JSON, or was cut short" in said
     assert "2 results are refused. Mend them, or give --skip-invalid" in said
     assert not Path("there").exists()
     assert execute(["publish", "run", "--to", "folder:there", "--yes", "--skip-invalid"]) == 0
@@ -108,15 +107,14 @@ def test_other_sets_than_the_results_are_refused(run: Path):
     for name in ("distilled.json", "distilled.safetensors"):
         shutil.copy(b / name, a / name)
     (said,) = gather(run).refused
-    assert "is not the set that the result names (its digest)" in said
+    assert "is not the set that it names" in said
     (a / "distilled.safetensors").unlink()
-    assert "Cannot read" in gather(run).refused[0]
+    assert "is missing" in gather(run).refused[0]
 
 
 def test_a_path_in_the_cell_is_told_not_published(tmp_path: Path):
     cell = made_up_cell(codec_args={"model": PRIVATE})
-    (tmp_path / "cell").mkdir()
-    write_result(tmp_path / "cell" / "result.json", made_up_result(cell))
+    result_with_set(tmp_path / "cell", cell)
     (said,) = gather(tmp_path).refused
     assert f"cell.codec.args.model ({PRIVATE})" in said
     assert "relative to DDBENCH_DATA" in said
@@ -143,7 +141,7 @@ def test_links_and_foreign_pictures_stay(run: Path, tmp_path: Path):
     assert [i.path for i in made.items if i.path.endswith(".png")] == ["pictures/run/a.png", "pictures/run/chart.png"]
     assert len(made.left) == 5
     assert len(made.results) == 2
-    assert "linked/result.json is a link" in made.refused[0]
+    assert "linked/result.json: it is a link that leads out" in made.refused[0]
 
 
 def test_runs_of_one_key_stand_apart_and_copies_are_refused(tmp_path: Path):
@@ -213,12 +211,12 @@ def test_a_full_disk_is_one_sentence(run: Path, capsys, monkeypatch: pytest.Monk
 def test_a_dry_run_writes_nothing_and_imports_no_hub(run: Path):
     code = (
         "import sys; from ddbench.cli.main import execute; code = execute(['publish', 'run', '--to', 'hf:me/x']);"
-        "print(json.dumps([code, 'huggingface_hub' in sys.modules]))"
+        "print(json.dumps([code, 'huggingface_hub' in sys.modules, 'torch' in sys.modules]))"
     )
     import subprocess
     import sys
 
     before = files(run)
     done = subprocess.run([sys.executable, "-c", "import json; " + code], capture_output=True, text=True, timeout=60)
-    assert json.loads(done.stdout.splitlines()[-1]) == [0, False], done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, False, False], done.stderr
     assert files(run) == before
