@@ -16,6 +16,8 @@ def cost_of(leaves: Iterable[Leaf], storage: Storage) -> Cost:
     payload = {"item": 0, "class": 0, "set": 0}
     side = {"item": 0, "class": 0, "set": 0}
     for leaf in leaves:
+        if leaf.derived:
+            continue
         tensor_bytes, extra_bytes = leaf.row_bytes(storage)
         (side if leaf.side else payload)[leaf.scope] += tensor_bytes
         side[leaf.scope] += extra_bytes

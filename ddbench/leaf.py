@@ -43,6 +43,8 @@ class Leaf:
     """Side information (masks, scales, step size, soft labels) may exceed the cap by 2 %; payload may not."""
     quantise: bool = True
     """Whether the storage type applies (float leaves only)."""
+    derived: bool = False
+    """Not stored, and so free: whoever decodes the set gets it back by encoding the signals. For a code leaf alone."""
 
     def stored_dtype(self, storage: Storage) -> str:
         return storage if self.quantise and self.dtype in FLOATS else self.dtype

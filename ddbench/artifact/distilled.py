@@ -126,6 +126,7 @@ def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCar
             of_method=of_method,
         )
         for x in leaves
+        if not x.derived
     )
 
 

@@ -53,7 +53,7 @@ class RoundTrip:
         self.codec, self.label, self.seed, self.device = codec, label, seed, device
         self.storage: Storage = codec.target.storage
         leaves = tuple(codec.leaves())
-        self.item_leaves = tuple(leaf for leaf in leaves if leaf.scope == "item")
+        self.item_leaves = tuple(leaf for leaf in leaves if leaf.scope == "item" and not leaf.derived)
         self.before = _on(shared, device)
         self.bytes = {"class": 0, "set": 0}
         after = {leaf.name: self.before[leaf.name] for leaf in codec.refitted()}

@@ -14,6 +14,7 @@ from ddbench.budget import Cost, pack, slots
 from ddbench.cost import cost_of
 from ddbench.data import Data
 from ddbench.distill import initial
+from ddbench.distill.encoded import encode_split
 from ddbench.distill.loop import Progress, learn
 from ddbench.distill.prepare import Preparation, identity
 from ddbench.distill.space import match_space
@@ -228,7 +229,11 @@ def learn_set(
     notes = (*task.notes, *matcher.notes())
     if progress.skipped:
         notes += (f"{progress.skipped} of {progress.step} updates were skipped for their loss.",)
-    return Built(task.export(progress.average), counts, leaves, extra, losses, notes, divergence)
+    codes = task.export(progress.average)
+    if shop.cell.space == "code" and type(shop.codec).settle is not Codec.settle:
+        encoded = encode_split(shop.codec, codes, shop.data, "train", shop.device)
+        codes = shop.codec.settle(codes, task.labels.cpu(), shop.data.source, encoded)
+    return Built(codes, counts, leaves, extra, losses, notes, divergence)
 
 
 def row_sizes(codes: Codes, leaves: tuple[Leaf, ...], n_classes: int) -> list[list[int]]:

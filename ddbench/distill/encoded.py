@@ -42,7 +42,7 @@ def encode_split(
     named = {
         "dataset": data.card.name, "revision": data.card.revision, "evaluate_on": data.evaluate_on, "split": split,
         "signal": [list(signal.shape), list(signal.mean), list(signal.std), signal.low, signal.high, *said],
-        "codec": codec.title, "version": codec.version, "args": codec.config.model_dump(mode="json"),
+        "codec": codec.title, "version": codec.version, "args": codec.encodes_by,
     }  # fmt: skip
 
     def compute(_: list[int]) -> list[dict[str, Tensor]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -95,6 +95,8 @@ class Codec(Plugin):
     Only for codecs with a code space whose `encode` looks at no leaf of `shared`.
     """
 
+    symbols: ClassVar[bool] = False
+    """Whether it takes signals of symbols (`SignalSpec.symbols`); without, their values would pass for numbers."""
     takes_masks: ClassVar[bool] = False
     """Whether it stores masked signals (`SignalSpec.mask`) itself; without, it sees padded signals and no mask, and the
     framework stores their lengths beside its leaves (`ddbench.interfaces.lengths`)."""
@@ -102,6 +104,11 @@ class Codec(Plugin):
     def __init__(self, config: PluginConfig | None, target: Target) -> None:
         super().__init__(config)
         self.target = target
+
+    @property
+    def encodes_by(self) -> dict[str, Any]:
+        """The arguments on which the code leaf depends, under which `keeps_encodings` keeps codes. Default: all."""
+        return self.config.model_dump(mode="json")
 
     @property
     def title(self) -> str:
@@ -145,6 +152,14 @@ class Codec(Plugin):
     def begin(self, x: Float[Tensor, "m_s *shape"], y: Int[Tensor, " m_s"], generator: Generator) -> Codes:
         """Class and set leaves chosen from a row's initial signals, or from constants. Default: none."""
         return {}
+
+    def settle(self, codes: Codes, y: Int[Tensor, " m"], train: Source, encoded: Float[Tensor, "n *code"]) -> Codes:
+        """The leaves as they are to be stored, of those that were learned in code space. Default: as they are.
+
+        `encoded` are the training set's codes in the order of `train`. For codecs that store something real in the
+        place of a learned code: the nearest text, which stands in `leaves()` beside a derived code leaf.
+        """
+        return codes
 
     def code_augmentation(self, strategy: str) -> str:
         """The part of the dataset's augmentation `strategy` that makes sense on codes; '' for none.

@@ -76,7 +76,12 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         if "code" in cell.protocol.student_spaces:
             text = f"{cell.codec} has no students on codes: {why}. {_SIGNAL_STUDENTS} {_way_out(cell, 'codec')}"
             yield PairFault("codec", text)
-    if isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
+    symbols = parts.card.signal.symbols
+    if symbols and not codec.symbols:
+        yield fault(f"the signals are rows of {symbols} symbols, and the codec takes numbers", "codec", "dataset")
+    elif symbols and isinstance(method, Matcher) and cell.space == "signal":
+        yield fault("the method learns by gradient, and the signals are symbols: match codes", "method", "space")
+    elif isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
         yield fault("the method learns by gradient, which does not pass through the codec", "codec", "method")
     elif any(leaf.shape is None for leaf in parts.leaves) and not isinstance(method, Selector):
         yield fault("items of varying size can be picked, not learned", "codec", "method")

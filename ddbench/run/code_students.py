@@ -38,8 +38,12 @@ def as_codes(stored: DistilledSet, data: Data, device: torch.device) -> Data:
     del real
     held_out = encode_split(codec, shared, data, "held_out", device).cpu()
     check_finite(held_out, codec, f"held-out items of {data.card.name!r}")
-    code = stored.codes[codec.code_leaf]
+    code = stored.codes.get(codec.code_leaf)
+    if code is None:  # derived: of the signals that the set decodes to
+        x, source = stored.decode_items(device)
+        code = codec.encode(x, stored.labels[source.cpu()].to(device), shared)[codec.code_leaf]
     assert isinstance(code, Tensor), "a code leaf has a fixed shape"
+    code = code.cpu()
     spec = SignalSpec(
         tuple(code.shape[1:]),
         tuple(mean.flatten().tolist()),

@@ -106,7 +106,9 @@ class CodecContract:
             assert leaf.dtype in ITEM_SIZE_BYTES, f"{told}: unknown dtype {leaf.dtype!r}"
             assert leaf.lr_scale > 0, f"{told}: lr_scale must be positive"
             assert not leaf.learned or leaf.dtype in FLOATS, f"{told}: only float leaves can be learned"
-            assert not leaf.learned or case.codec.differentiable, f"{told}: learned, but the codec has no gradient"
+            gradient = case.codec.differentiable or leaf.name == case.codec.code_leaf
+            assert not leaf.learned or gradient, f"{told}: learned, but the codec has no gradient"
+            assert not leaf.derived or leaf.name == case.codec.code_leaf, f"{told}: only the code leaf can be derived"
             if leaf.shape is None:
                 assert leaf.scope == "item", f"{told}: only item leaves can be ragged"
                 assert leaf.dtype == "uint8", f"{told}: a ragged leaf holds bytes (uint8)"

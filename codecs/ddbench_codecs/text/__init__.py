@@ -1,0 +1,1 @@
+"""Codecs of texts: compressed bytes, and the codes of a frozen sentence encoder."""
