@@ -44,14 +44,19 @@ class AutoencoderConfig(PluginConfig):
     @field_validator("model", "subfolder")
     @classmethod
     def _no_path(cls, value: str) -> str:
-        pure = PurePosixPath(value)
-        if pure.is_absolute() or PureWindowsPath(value).is_absolute() or ".." in pure.parts or value.startswith("~"):
-            raise ValueError(
-                "a suite names weights, it holds no paths: put or link the folder below the one that the variable "
-                "DDBENCH_MODELS names (default ~/.cache/ddbench/models) and give its name there"
-            )
-        return value
+        return below(value)
 
     @property
     def place(self) -> Place:
         return Place(self.model, self.subfolder, self.revision, self.weights_variant)
+
+
+def below(value: str) -> str:
+    """The name of a place below the folder of models. Raises: ValueError for a path to elsewhere."""
+    pure = PurePosixPath(value)
+    if pure.is_absolute() or PureWindowsPath(value).is_absolute() or ".." in pure.parts or value.startswith("~"):
+        raise ValueError(
+            "a suite names weights, it holds no paths: put or link the folder below the one that the variable "
+            "DDBENCH_MODELS names (default ~/.cache/ddbench/models) and give its name there"
+        )
+    return value

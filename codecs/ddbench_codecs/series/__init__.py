@@ -1,0 +1,1 @@
+"""Codecs whose code is the latent of a network over time, channel by channel."""
