@@ -151,7 +151,8 @@ def _halves(whole: Sounds) -> tuple[Sounds, Sounds]:
 
     def part(held: bool) -> Sounds:
         index = [i for i, t in enumerate(test) if t is held]
-        return Sounds(*(tuple(values[i] for i in index) for values in (whole.files, whole.labels, whole.known)))
+        labels, known = (tuple(values[i] for i in index) for values in (whole.labels, whole.known))
+        return Sounds(tuple(whole.files[i] for i in index), labels, known)
 
     return part(False), part(True)
 
