@@ -12,11 +12,13 @@ PREAMBLE = "% Made by `ddbench table`. Needs in the preamble: \\usepackage{bookt
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\textasciigrave{}", "'": r"{'}", "-": r"{-}", "[": "{[}", "]": "{]}",
+    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\textasciigrave{}", "[": "{[}", "]": "{]}",
     "*": "{*}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "–": "--", "—": "---", "−": "$-$", "…": r"\dots{}",
     "†": r"$\dagger$", "‡": r"$\ddagger$", "²": "$^2$", "≤": r"$\le$", "≥": r"$\ge$",
 }  # fmt: skip
-"""Brackets, stars, quotes and hyphens stand in braces: LaTeX would take some of them for arguments or ligatures."""
+"""Brackets and stars stand in braces: at the start of a line LaTeX would take them for arguments of the last one."""
+LIGATURES = "-',"
+"""Characters that LaTeX joins when two of them meet."""
 ACCENTS = {
     "\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0304": r"\=", "\u0306": r"\u",
     "\u0307": r"\.", "\u0308": r'\"', "\u030a": r"\r", "\u030b": r"\H", "\u030c": r"\v", "\u0327": r"\c",
@@ -73,7 +75,9 @@ def _word(word: Word) -> str:
 
 def escaped(text: str) -> str:
     """Text that LaTeX sets as it is, in ASCII; characters that its fonts lack stand by their number."""
-    return "".join(map(_escaped, " ".join(text.split())))
+    line = " ".join(text.split())
+    meets_itself = (c in LIGATURES and c == after for c, after in zip(line, line[1:] + " "))
+    return "".join(_escaped(c) + ("{}" if meets else "") for c, meets in zip(line, meets_itself))
 
 
 def _escaped(character: str) -> str:

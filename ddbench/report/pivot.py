@@ -70,11 +70,11 @@ class Pivot:
         for entry in self.entries:
             at = self.key(self.view.rows, entry), self.key(self.view.cols, entry)
             if at in cells:
-                raise SpecError(self._clash(at, [cells[at], entry]))
+                raise SpecError(self._clash(at))
             cells[at] = entry
         return cells
 
-    def _clash(self, at: tuple[Key, Key], two: Sequence[Entry]) -> str:
+    def _clash(self, at: tuple[Key, Key]) -> str:
         """What to say of a cell with several figures: the dimensions that would tell all such figures apart."""
         by_cell: dict[tuple[Key, Key], list[Entry]] = {}
         for entry in self.entries:
@@ -86,7 +86,8 @@ class Pivot:
         say = f"Several rows fall into one cell of this pivot ({where}), and rows are never averaged."
         if not missing:
             return f"{say} They differ in what no dimension names; show the long form, without --rows."
-        values = "; ".join(f"{n}: {', '.join(dict.fromkeys(self.label(n, e) for e in two))}" for n in missing)
+        crowded = [entry for crowd in crowds for entry in crowd]
+        values = "; ".join(f"{n}: {', '.join(dict.fromkeys(self.label(n, e) for e in crowded))}" for n in missing)
         return f"{say} Add to --rows or --cols, or filter with --where, what sets them apart: {values}."
 
     @cached_property
@@ -156,8 +157,8 @@ class Pivot:
         for at in self._taken:
             taken = {table.scores[0][at] for table in self.tables if table.scores}
             if rest := dict.fromkeys(s[at] for table in self.tables for s in table.scores if s[at] not in taken):
-                said.append(f"{OF_SCORES[at]}: {', '.join(rest)}")
-        return [f"Not shown, to be asked for by --where or among --cols: {'; '.join(said)}."] if said else []
+                said.append(f"{OF_SCORES[at]} {', '.join(rest).replace('_', ' ')}")
+        return [f"Not shown: {'; '.join(said)}."] if said else []
 
     def sheet(self, versions: Sequence[str] = ()) -> Sheet:
         across, blank = self.col_keys, [""] * len(self.view.rows)

@@ -35,8 +35,8 @@ class Scores:
         }
 
 
-def _plain(value: PairedDifference | Interval | None) -> dict[str, Any] | None:
-    return value and {"mean": value.mean, "half_width": value.half_width}
+def _plain(value: PairedDifference | None) -> dict[str, float | None]:
+    return {"mean": value and value.mean, "half_width": value and value.half_width}
 
 
 def scores_of(table: Table, row: Row, score: Score) -> Scores:
@@ -95,17 +95,17 @@ class Area:
 
 def areas(table: Table, score: Score) -> list[Area]:
     """The area of every codec × method with figures at two budgets or more, best first; none for one budget."""
-    series: dict[tuple[str, str], dict[int, Row]] = {}
+    series: dict[tuple[str, ...], dict[int, Row]] = {}
     for row in table.rows if score[0] != OWN_RECIPE else ():
         if not row.is_ceiling and row.allowed_bytes and table.by_seed(row, score):
-            key = label("codec", table, row, score), label("method", table, row, score)
+            key = tuple(label(n, table, row, score) for n in ("codec", "method", "network", "student_spaces"))
             series.setdefault(key, {}).setdefault(row.allowed_bytes, row)
     caps = sorted({cap for rows in series.values() for cap in rows})
     if len(caps) < 2:
         return []
     chance = 1 / (table.rows[0].classes or next((r.classes for r in table.rows if r.classes), 1))
     found = []
-    for (codec, method), rows in series.items():
+    for (codec, method, *_), rows in series.items():
         by_cap = {cap: table.by_seed(row, score) for cap, row in rows.items()}
         seeds = sorted(set.intersection(*(set(by_seed) for by_seed in by_cap.values())))
         if len(rows) > 1 and seeds:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from ddbench.stats import CONFIDENCE
 
 LEVEL = (
-    f"best of its budget, or not told from the best by paired differences over seeds ({100 * CONFIDENCE:g} %, "
-    "each comparison by itself)"
+    f"best of the rows of its budget here, or not told from the best by paired differences over seeds "
+    f"({100 * CONFIDENCE:g} %, each comparison by itself)"
 )
 """What it means that a figure is marked."""
 
