@@ -30,6 +30,7 @@ COMMANDS = {
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
     "evaluate": Entry("ddbench.cli.evaluate:evaluate", "Score any distilled set, made here or elsewhere."),
     "publish": Entry("ddbench.cli.publish:publish", "Send results and sets to a dataset repository or a folder."),
+    "verify": Entry("ddbench.cli.verify:verify", "Re-evaluate published sets: does the claim hold?"),
     "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),
     "info": Entry("ddbench.cli.info:info", "Describe one plug-in and its arguments, or the rules of a recipe."),
     "codec": Entry("ddbench.cli.codec:codec", "Train a codec, or measure what codecs alone lose and cost."),

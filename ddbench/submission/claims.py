@@ -60,6 +60,9 @@ def _students(result: Result) -> Iterator[str]:
     ceiling = cell.budget is None
     columns = ("equal_epochs",) if ceiling else protocol.columns
     spaces = ("signal",) if ceiling else protocol.student_spaces
+    if protocol.students > len(result.runs):
+        yield f"its protocol asks for {protocol.students} students of each network; it has {len(result.runs)} in all"
+        return
     told = {run.labels for run in result.runs}
     kinds = protocol.labels if "own" in told else ("hard",)
     every = product(columns, labels(protocol.networks), kinds, spaces, range(protocol.students))
