@@ -11,7 +11,7 @@ from ddbench.canonical import digest
 from ddbench.errors import ArtifactError
 from ddbench.files import read_json
 from ddbench.result.schema import Fraction, Result, StudentRun
-from ddbench.spec.cell import Column, Labels, Space
+from ddbench.spec.cell import Labels, RunColumn, Space
 
 VERIFICATION_VERSION = 1
 FOLDER = "verifications"
@@ -29,7 +29,7 @@ class _Record(BaseModel):
 class Comparison(_Record):
     """One figure of the claim beside the same figure of the verifying students."""
 
-    column: Column
+    column: RunColumn
     network: str
     labels: Labels
     space: Space

@@ -14,6 +14,7 @@ from typing import Any
 from ddbench.budget import allowed_with_side
 from ddbench.result.schema import Result, StorageReport
 from ddbench.result.verification import RUN_ID
+from ddbench.spec.cell import OWN_RECIPE
 from ddbench.spec.networks import labels
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -60,13 +61,18 @@ def _students(result: Result) -> Iterator[str]:
     ceiling = cell.budget is None
     columns = ("equal_epochs",) if ceiling else protocol.columns
     spaces = ("signal",) if ceiling else protocol.student_spaces
-    if protocol.students > len(result.runs):
-        yield f"its protocol asks for {protocol.students} students of each network; it has {len(result.runs)} in all"
+    fewest = protocol.students * len(protocol.networks)
+    if fewest > len(result.runs):
+        yield f"it lacks students: its protocol asks for {fewest} or more, it has {len(result.runs)}"
         return
-    told = {run.labels for run in result.runs}
-    kinds = protocol.labels if "own" in told else ("hard",)
-    every = product(columns, labels(protocol.networks), kinds, spaces, range(protocol.students))
-    wanted, found = set(every), Counter((r.column, r.network, r.labels, r.space, r.student) for r in result.runs)
+    of_protocol = {run.labels for run in result.runs if run.column != OWN_RECIPE}
+    kinds = protocol.labels if "own" in of_protocol else ("hard",)
+    networks, students = labels(protocol.networks), range(protocol.students)
+    wanted: set[tuple[str, str, str, str, int]] = set(product(columns, networks, kinds, spaces, students))
+    if cell.own_recipe is not None:
+        told = {run.labels for run in result.runs if run.column == OWN_RECIPE}
+        wanted |= set(product((OWN_RECIPE,), networks, ("own",) if "own" in told else ("hard",), ("signal",), students))
+    found = Counter((r.column, r.network, r.labels, r.space, r.student) for r in result.runs)
     for said, those in (
         ("lacks students that its protocol asks for", wanted - set(found)),
         ("has students that its protocol does not ask for", set(found) - wanted),

@@ -47,7 +47,9 @@ def _apart(entries: Sequence[Entry], by: Callable[[Result], Hashable]) -> list[E
 
 def _of_the_set(result: Result) -> str:
     """What decides the stored set: the cell but for its students. A selector does not look at the match network."""
-    cell = result.cell.model_dump(mode="json", exclude={"recipe", "protocol", "network", "space"})
+    cell = result.cell.model_dump(
+        mode="json", exclude={"recipe", "origin", "own_recipe", "protocol", "network", "space"}
+    )
     versions = {k: v for k, v in cell.pop("versions").items() if k not in ("students", "network")}
     matched = [result.cell.network.model_dump(mode="json"), result.cell.space] if result.losses else None
     return canonical([cell, versions, matched, result.cell.protocol.evaluate_on])

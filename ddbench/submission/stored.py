@@ -79,7 +79,7 @@ def _card(result: Result, card: Card) -> Iterator[str]:
         if of_cell != of_card:
             yield f"the {what} of its cell is {str(of_cell)[:60]!r}, of its set {str(of_card)[:60]!r}"
     if (budget := cell.budget) is not None and budget.fraction is None:
-        cap = budget.cap_bytes(card.signal.shape, card.n_classes, 0)
+        cap = budget.cap_bytes(card.signal.bare.shape, card.n_classes, 0)
         if cap != card.cap_bytes:
             yield f"its budget ({budget}) allows {cap} bytes, the cap of its set is {card.cap_bytes}"
     bad = [name for name in card.class_names if "<" in name or not name.isprintable()]

@@ -165,6 +165,6 @@ def _score(cell: Cell, folder: Path, record: Record, how: How) -> Score:
         if of_set != of_data:
             raise ArtifactError(f"{stored.file} is not a set of {card.name!r}: its {what} are others than the data's.")
     whole = complete(cell, stored, data)
-    reference = reference_slots(card.signal.shape, card.n_classes, cap) * card.n_classes
+    reference = reference_slots(card.signal.bare.shape, card.n_classes, cap) * card.n_classes
     method = registry.build("method", cell.method.name, cell.method.args)
     return partial(in_each_space, cell, method, whole, whole.decode_items(), data, reference, record)

@@ -92,6 +92,10 @@ def test_each_fault_of_a_result_is_named_and_the_other_is_still_checked(folder: 
         ({"cell__storage": "float16"}, "the storage type"),
         ({"cell__budget__ipc": 2}, "its budget (2 ipc) allows 256 bytes, the cap of its set is 128"),
         ({"cell__protocol__students": 3}, "lacks students that its protocol asks for"),
+        (
+            {"cell__protocol__students": 10**15},
+            "lacks students: its protocol asks for 1000000000000000 or more, it has 4",
+        ),
         ({"cell__protocol__students": 1}, "has students that its protocol does not ask for"),
     ],
 )
