@@ -27,6 +27,7 @@ COMMANDS = {
     "status": Entry("ddbench.cli.status:status", "Show how far a run folder is."),
     "table": Entry("ddbench.cli.table:table", "Print the results of a folder as tables."),
     "compare": Entry("ddbench.cli.compare:compare", "Say how far one set of rows is above another, paired."),
+    "leaderboard": Entry("ddbench.cli.leaderboard:leaderboard", "Build tables and a site from results."),
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
     "evaluate": Entry("ddbench.cli.evaluate:evaluate", "Score any distilled set, made here or elsewhere."),
     "publish": Entry("ddbench.cli.publish:publish", "Send results and sets to a dataset repository or a folder."),

@@ -1,0 +1,145 @@
+"""Boards: the tables of a leaderboard with names for their pages, and what is known of each row's trust. torch-free."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ddbench.canonical import digest
+from ddbench.leaderboard.found import Entry
+from ddbench.report.labels import codec_label, method_label
+from ddbench.report.rows import Row, Table, tables
+from ddbench.result.labels import Flag, Label, Labels, Verification
+from ddbench.result.schema import Result
+from ddbench.stats import tie_groups
+
+ID_LETTERS = 16
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row of a board: its page's name, its group of ties, and whether it may be trusted."""
+
+    row: Row
+    id: str
+    codec: str
+    method: str
+    group: int | None
+    """1 is the best of its budget; rows of one group are not told apart. None where nothing can be said."""
+    label: Label
+    flags: tuple[Flag, ...]
+    entries: tuple[Entry, ...]
+    verifications: tuple[Verification, ...]
+
+    @property
+    def is_withdrawn(self) -> bool:
+        return any(flag.kind == "withdrawn" for flag in self.flags)
+
+    @property
+    def name(self) -> str:
+        return f"{self.codec} × {self.method}" if self.codec else self.method
+
+
+@dataclass(frozen=True)
+class Board:
+    """A table with the name of its page, and its rows' standings in the table's order."""
+
+    table: Table
+    id: str
+    standings: tuple[Standing, ...]
+    is_withdrawn: bool = False
+    """Holds rows that their authors or the maintainers took back: they keep their pages and their addresses."""
+
+    @property
+    def dataset(self) -> str:
+        return self.table.cell.dataset_label
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset}, protocol {self.table.cell.protocol.name}" + "".join(f", {m}" for m in self.marks)
+
+    @property
+    def marks(self) -> list[str]:
+        """What sets the board apart from those whose rows are ranked by test accuracy."""
+        scored = [] if self.table.cell.protocol.evaluate_on == "test" else ["validation split"]
+        ranked = [] if self.table.is_ranked else ["not ranked"]
+        return scored + ranked + (["withdrawn"] if self.is_withdrawn else [])
+
+    @property
+    def groups(self) -> list[list[Standing]]:
+        """Standings of each budget."""
+        groups: dict[str, list[Standing]] = defaultdict(list)
+        for standing in self.standings:
+            groups[str(standing.row.cell.budget)].append(standing)
+        return list(groups.values())
+
+
+def boards(entries: Sequence[Entry], labels: Labels) -> list[Board]:
+    """The boards of these results, and after them those of withdrawn rows."""
+    by_run = {(e.result.key, e.result.run_id): e for e in entries}
+    results = [e.result for e in entries]
+    kept = labels.ranked(results)
+    still = {(r.key, r.run_id) for r in kept}
+    gone = [r for r in results if (r.key, r.run_id) not in still]
+    taken: dict[str, int] = defaultdict(int)
+    found = []
+    for some, withdrawn in ((kept, False), (gone, True)):
+        for table in tables(some):
+            groups = {} if withdrawn else _groups(table)
+            standings = [_standing(table, row, groups.get(id(row)), labels, by_run, withdrawn) for row in table.rows]
+            name = _name(table, withdrawn)
+            taken[name] += 1
+            again = f"-{taken[name]}" if taken[name] > 1 else ""
+            found.append(Board(table, name + again, tuple(standings), withdrawn))
+    return found
+
+
+def _standing(
+    table: Table, row: Row, group: int | None, labels: Labels, by_run: dict[tuple[str, str], Entry], withdrawn: bool
+) -> Standing:
+    method = method_label(row.cell, table.differing(row))
+    if table.has_several_match_networks and not row.is_ceiling:
+        method += f" via {row.cell.network}"
+    flags = dict.fromkeys(flag for r in row.results if (flag := labels.flag(r)))
+    verified = bool(row.ok) and all(labels.label(r) == "verified" for r in row.ok)
+    name = row.cell.unseeded + (" withdrawn" if withdrawn else "")
+    return Standing(
+        row=row,
+        id=sha256(name.encode()).hexdigest()[:ID_LETTERS],
+        codec="" if row.is_ceiling else codec_label(row.cell),
+        method=method,
+        group=group,
+        label="verified" if verified else "self-reported",
+        flags=tuple(flags),
+        entries=tuple(by_run[r.key, r.run_id] for r in row.results),
+        verifications=tuple(v for r in row.results if (v := labels.verification(r))),
+    )
+
+
+def _groups(table: Table) -> dict[int, int | None]:
+    """Groups of ties within each budget, by the identity of the row, in the table's first column."""
+    if not table.is_ranked or not table.scores:
+        return {}
+    found: dict[int, int | None] = {}
+    for group in table.groups:
+        scored = [(row, s) for row in group if not row.is_ceiling and (s := table.by_seed(row, table.scores[0]))]
+        found |= {id(row): n for (row, _), n in zip(scored, tie_groups([s for _, s in scored]))}
+    return found
+
+
+def _name(table: Table, withdrawn: bool) -> str:
+    """A file name that says which board it is and stays when rows are added."""
+    cell = table.cell
+    protocol = cell.protocol.in_signal_space
+    said = "-".join(re.sub(r"[^a-z0-9]+", "-", s.lower()).strip("-")[:40] for s in (cell.dataset.name, protocol.name))
+    said += "" if table.is_ranked else "-not-ranked"
+    letters = digest([cell.dataset.model_dump(), protocol.model_dump(mode="json")])[:6]
+    return f"{said.strip('-')}-{letters}" + ("-withdrawn" if withdrawn else "")
+
+
+def failed(entries: Sequence[Entry]) -> list[Result]:
+    """The results of cells that failed, by title."""
+    return sorted((e.result for e in entries if e.result.status != "ok"), key=lambda r: (r.cell.title, r.key, r.run_id))

@@ -1,0 +1,119 @@
+"""`ddbench leaderboard build`: a folder of results → README.md and a static site, the same bytes every time. torch-free."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ddbench.errors import ArtifactError, SpecError
+from ddbench.leaderboard.board import Board, Standing, boards
+from ddbench.leaderboard.found import Found, find
+from ddbench.leaderboard.markdown import readme
+from ddbench.leaderboard.output import Output
+from ddbench.leaderboard.pages import HERE, STATIC, Pages
+from ddbench.leaderboard.png import PICTURE, Png, picture_place, read_png
+from ddbench.leaderboard.suite_file import suite_text
+from ddbench.result.labels import Labels
+
+README = "README.md"
+
+
+@dataclass
+class Built:
+    """What a build made, and what it could not use."""
+
+    results: int
+    rows: int
+    boards: int
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    left_out: list[str] = field(default_factory=list)
+    """Result files that are not sound, pictures that cannot be shown, verifications that cannot be read: sentences."""
+    kept: list[str] = field(default_factory=list)
+    without_picture: int = 0
+
+
+def build(results: Path, out: Path) -> Built:
+    """Builds the leaderboard of the results below a folder in `out`. Writes what changed, removes what it made before
+    and needs no longer, touches nothing else.
+
+    Raises: ArtifactError where there are no results; SpecError for mistakes in flags.yaml; RunError where a file of
+    somebody else stands in the way, or `out` cannot be written.
+    """
+    inside = _below(out, results)
+    if _below(results, out) is not None:
+        raise SpecError(f"{out} is the folder of the results, or lies in it. Give another one with --out.")
+    found = find(results)
+    labels = Labels.read(results.parent)
+    made = boards(found.entries, labels)
+    rows = [(board, standing) for board in made for standing in board.standings]
+    built = Built(len(found.entries), len(rows), len(made))
+    built.left_out = [why for _, why in found.left_out] + list(labels.unreadable)
+    pictures = _pictures(results, [s for _, s in rows], built)
+    site = Output(out, _names(made, rows, pictures))
+    for name, data in _files(found, made, inside, pictures):
+        site.put(name, data)
+    site.finish()
+    built.written, built.removed, built.kept = site.written, site.removed, site.kept
+    built.unchanged = len(site.names) - site.written
+    return built
+
+
+def _names(made: Sequence[Board], rows: Sequence[tuple[Board, Standing]], pictures: dict[str, Png]) -> list[str]:
+    return [
+        README,
+        "site/index.html",
+        *(f"site/{name}" for name in STATIC),
+        *(f"site/boards/{board.id}.html" for board in made),
+        *(f"site/rows/{standing.id}.{kind}" for _, standing in rows for kind in ("html", "yaml")),
+        *(f"site/pictures/{id}.png" for id in pictures),
+    ]
+
+
+def _files(
+    found: Found, made: Sequence[Board], inside: str | None, pictures: dict[str, Png]
+) -> Iterator[tuple[str, bytes]]:
+    """Every file of the leaderboard, the smallest first to meet what stands in the way."""
+    links = [] if inside is None else [("The results", inside)]
+    yield README, readme(found, made, links).encode()
+    for name in STATIC:
+        yield f"site/{name}", (HERE / "static" / name).read_bytes()
+    pages = Pages(found, made, None if inside is None else f"../{inside}/")
+    yield "site/index.html", pages.index()
+    for board in made:
+        yield f"site/boards/{board.id}.html", pages.board(board)
+        for standing in board.standings:
+            picture = pictures.get(standing.id)
+            seeds = sorted({r.cell.seed for r in standing.row.results})
+            suite = suite_text(standing.row.cell, seeds, f"row-{standing.id}")
+            yield f"site/rows/{standing.id}.yaml", suite.encode()
+            yield f"site/rows/{standing.id}.html", pages.row(board, standing, suite, picture)
+            if picture is not None:
+                yield f"site/pictures/{standing.id}.png", picture.data
+
+
+def _pictures(results: Path, standings: Sequence[Standing], built: Built) -> dict[str, Png]:
+    """The picture of each row that has one beside the result of its first seed."""
+    found = {}
+    for standing in standings:
+        place = picture_place(standing)
+        path = None if place is None else results / place / PICTURE
+        if path is None:
+            continue
+        if not os.path.lexists(path):
+            built.without_picture += 1
+            continue
+        try:
+            found[standing.id] = read_png(path)
+        except ArtifactError as error:
+            built.left_out.append(str(error))
+    return found
+
+
+def _below(folder: Path, path: Path) -> str | None:
+    """Where `path` is below `folder`, with `/`; None where it is not."""
+    here, there = folder.resolve(), path.resolve()
+    return there.relative_to(here).as_posix() if there.is_relative_to(here) else None

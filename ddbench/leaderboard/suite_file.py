@@ -1,0 +1,53 @@
+"""A suite of one row: the YAML from which `ddbench run` makes just the cells of a published row. torch-free."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ddbench.spec.cell import Cell, Choice
+
+_PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+"""What YAML may read as something else than text."""
+
+
+def suite_text(cell: Cell, seeds: Sequence[int], name: str) -> str:
+    """A suite whose cells are `cell` with each of the seeds: same keys, while the plug-ins have the row's versions.
+
+    Every argument is spelled out, so it needs no recipe; the key depends on the arguments alone.
+    """
+    protocol = cell.protocol.model_dump(mode="json", exclude_none=True)
+    protocol["networks"] = [_choice(n) for n in cell.protocol.networks]
+    lines = ["ddbench: 1", f"name: {name}", f"protocol: {flow(protocol)}", "grid:"]
+    block: dict[str, Any] = {"datasets": _choice(cell.dataset), "methods": _choice(cell.method), "seeds": [*seeds]}
+    if cell.budget is not None:
+        block |= {
+            "codecs": _choice(cell.codec),
+            "spaces": cell.space,
+            "budgets": cell.budget.model_dump(mode="json", exclude_none=True),
+            "storage": cell.storage,
+            "network": _choice(cell.network),
+        }
+    marks = ["  - ", *["    "] * len(block)]
+    return "\n".join([*lines, *(f"{m}{k}: {flow(v)}" for m, (k, v) in zip(marks, block.items()))]) + "\n"
+
+
+def _choice(choice: Choice) -> Any:
+    """A plug-in as short as it can be written; one called `name` only in full."""
+    if not choice.args:
+        return choice.name
+    return {choice.name: choice.args} if choice.name != "name" else choice.model_dump()
+
+
+def flow(value: Any) -> str:
+    """A value in YAML's flow style, which is JSON with the quotes left out where nothing else could be meant."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(str(k))}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str) and _PLAIN.match(value) and value.lower() not in _WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,30 @@
+"""What a leaderboard says of itself, the same in its README and on its site. torch-free."""
+
+from __future__ import annotations
+
+HOW_TO_READ = (
+    "Bytes come first: all rows of a budget may store the same bytes, measured on the file. A codec that stores an item "
+    "in fewer bytes holds more items.",
+    "Two training columns: equal steps gives every row the updates that float32 pixels get, equal epochs the same passes "
+    "over the set. A gain in one column only is a gain of training time.",
+    "An interval is over distillation seeds (95 %, Student's t); one seed has none. Rows with the same number under "
+    "“ties” are not told apart by their paired differences over seeds, so the order within them means nothing.",
+    "Look at the rows of “random” first: through a row's own codec it says what learning adds, as JPEG what a good codec "
+    "alone is worth.",
+    "Accuracies are on test data that no choice was made on, by students at their last update. Figures on the validation "
+    "split, and rows whose decoder rests on the dataset and costs nothing, have tables of their own.",
+    "self-reported: the figures are the submitter's. verified: the maintainers trained fresh students on the stored set, "
+    "and they agree.",
+)
+CHECK = (
+    (
+        "Whether a result is whole, of the schema, and agrees with the bytes of its set:",
+        "ddbench validate RESULT_FOLDER",
+    ),
+    ("A row again, from its suite file (linked on its page):", "ddbench run ROW.yaml"),
+    (
+        "Your own results, tables like these:",
+        "ddbench run my_suite.yaml && ddbench leaderboard build runs/my_suite --out board",
+    ),
+)
+CAPTIONS = ("Ranked tables", "Not ranked: validation split, decoders that cost nothing, withdrawn rows")
