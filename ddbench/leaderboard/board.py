@@ -103,6 +103,9 @@ def _standing(
     method = method_label(row.cell, table.differing(row))
     if table.has_several_match_networks and not row.is_ceiling:
         method += f" via {row.cell.network}"
+    spaces = row.cell.protocol.student_spaces
+    if "code" in spaces and any(r.cell.protocol.student_spaces != spaces for r in table.rows):
+        method += ", students on codes too"
     flags = dict.fromkeys(flag for r in row.results if (flag := labels.flag(r)))
     verified = bool(row.ok) and all(labels.label(r) == "verified" for r in row.ok)
     name = row.cell.unseeded + (" withdrawn" if withdrawn else "")

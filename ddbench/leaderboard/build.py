@@ -1,4 +1,4 @@
-"""`ddbench leaderboard build`: a folder of results → README.md and a static site, the same bytes every time. torch-free."""
+"""From a folder of results to README.md and a static site, the same bytes every time. torch-free."""
 
 from __future__ import annotations
 

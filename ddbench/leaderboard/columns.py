@@ -40,7 +40,9 @@ def columns(board: Board) -> list[Column]:
     several = len({network for _, network in table.scores}) > 1
     found = []
     if any(s.group is not None for s in board.standings):
-        found.append(Column("ties", "Rows with one number are not told apart at their budget; 1 is best.", _group))
+        found.append(
+            Column("ties", "Rows with one number are not told apart from the best of them at their budget.", _group)
+        )
     for score in table.scores:
         name = score[0].replace("_", " ") + (f" {score[1]}" if several else "")
         found.append(Column(name, "Accuracy in percent ± half width of the interval.", _score(board, score), True))

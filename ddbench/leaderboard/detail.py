@@ -130,11 +130,11 @@ def _sums(ok: Sequence[Result]) -> Pairs:
 def _what(standing: Standing) -> Pairs:
     cell = standing.row.cell
     said = [("dataset", cell.dataset_label), ("method", cell.method.name)]
-    said.append(("its arguments", _args(cell.method.args)))
+    said.append(("method's arguments", _args(cell.method.args)))
     if cell.budget is not None:
         said += [
             ("codec", cell.codec.name),
-            ("its arguments", _args(cell.codec.args)),
+            ("codec's arguments", _args(cell.codec.args)),
             ("match space", cell.space),
             ("storage", cell.storage),
             ("budget", str(cell.budget)),
@@ -206,12 +206,15 @@ def _packages(results: Sequence[Result]) -> Pairs:
 
 def _phases(results: Sequence[Result]) -> Grid:
     rows = [
-        [f"seed {r.cell.seed}", p.name, f"{p.seconds:,.1f}", f"{p.host_peak_bytes / 1e6:,.0f}"]
-        + [f"{p.device_peak_bytes / 1e6:,.0f}"]
+        [f"seed {r.cell.seed}", p.name, f"{p.seconds:,.1f}", _mb(p.host_peak_bytes), _mb(p.device_peak_bytes)]
         for r in results
         for p in r.phases
     ]
     return Grid("Seconds and peak memory", ["seed", "phase", "seconds", "host MB", "device MB"], rows)
+
+
+def _mb(n: int) -> str:
+    return f"{n / 1e6:,.0f}"
 
 
 def _notes(ok: Sequence[Result]) -> list[str]:
@@ -234,8 +237,9 @@ def _check(verification: Any) -> Grid:
             percent(c.claimed),
             percent(c.found),
             f"± {100 * c.half_width:.1f}",
+            str(c.students_found),
+            c.verdict,
         ]
-        + [str(c.students_found), c.verdict]
         for c in verification.comparisons
     ]
     caption = f"Checked by {verification.by}, {verification.finished}: {verification.verdict}"

@@ -1,4 +1,4 @@
-"""The folder of a built leaderboard: written file by file, only what changed, and nothing of anyone else's. torch-free."""
+"""The folder of a built leaderboard: only what changed is written, nothing of anyone else's touched. torch-free."""
 
 from __future__ import annotations
 

@@ -53,10 +53,9 @@ class Pages:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        n = len(found.entries)
-        self.shared = {"total": f"{n:,} result{'' if n == 1 else 's'}", "version": __version__}
 
     def index(self) -> bytes:
+        n = len(self.found.entries)
         rows = sum(len(b.standings) for b in self.boards)
         datasets = len({b.dataset for b in self.boards})
         ranked = [self._listed(b) for b in self.boards if not b.marks]
@@ -64,6 +63,7 @@ class Pages:
         return self._render(
             "index.html",
             title="Tables",
+            total=f"{n:,} result{'' if n == 1 else 's'}",
             root="",
             path=[],
             summary=f"{rows:,} rows on {datasets} dataset{'' if datasets == 1 else 's'}",
@@ -152,7 +152,7 @@ class Pages:
         )
 
     def _render(self, template: str, **context: Any) -> bytes:
-        return self.env.get_template(template).render(**self.shared, **context).encode()
+        return self.env.get_template(template).render(version=__version__, **context).encode()
 
 
 def why(result: Any) -> str:

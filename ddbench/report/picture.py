@@ -35,13 +35,14 @@ LETTERS_INCH, LINE_INCH = 15, 0.16
 def picture(
     artifact: Path, out: Path, title: str = "",
     complete: Callable[[DistilledSet], DistilledSet] = lambda stored: stored, display: DisplayOf | None = None,
+    most_items: int = MOST_ITEMS,
 ) -> Path:  # fmt: skip
     """Draws a distilled set to a PNG: a row a class, its first signals from left to right. Returns the PNG's path.
 
     `artifact` is a cell's folder or its tensor file; `title` says what it is, by default dataset and codec; `complete`
     gives a set what its codec does not store; `display` is the dataset's, by default that of the signals' axes. Signals
     are shown as students get them, in raw units, clipped to the range of the data. What the display says of them in
-    words stands in a text file beside the PNG.
+    words stands in a text file beside the PNG. Of each class `most_items` are shown.
 
     Raises: ArtifactError where the set cannot be read; RunError where `out` cannot be written.
     """
@@ -49,14 +50,14 @@ def picture(
     card = distilled.card
     signals, labels = distilled.decode()
     raw = clipped(card.signal, signals)
-    rows = [raw[labels == k][:MOST_ITEMS] for k in range(card.n_classes)][:MOST_CLASSES]
+    rows = [raw[labels == k][:most_items] for k in range(card.n_classes)][:MOST_CLASSES]
     most = max(map(len, rows), default=0)
     if most == 0:
         raise ArtifactError(f"{artifact} decodes to no signal, so there is nothing to draw.")
     draw = by_axes(card.signal, raw, display)
     shown = f"{len(labels)} signals of {card.n_classes} classes"
     if sum(map(len, rows)) < len(labels):
-        shown += f", at most {MOST_ITEMS} of each shown"
+        shown += f", at most {most_items} of each shown"
     width = max(LABEL_INCH + most * draw.width * TILE_INCH, LEAST_INCH)
     head = textwrap.fill(f"{title or f'{card.dataset}, {card.codec}'}: {shown}", int(width * LETTERS_INCH))
     head_inch = HEAD_INCH + head.count("\n") * LINE_INCH

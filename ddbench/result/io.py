@@ -84,6 +84,10 @@ def _parsed(text: str, path: str | Path) -> Result:
         result = Result.model_validate(data)
     except ValidationError as error:
         raise ResultError(path, "is not a valid result", [_said(e) for e in error.errors()]) from error
+    try:
+        _text(result)
+    except ValueError as error:  # half a surrogate pair, which JSON can name and no file can hold
+        raise ResultError(path, "is not a valid result", ["it holds text that is no Unicode"]) from error
     if changed := _reinterpreted(data, result.model_dump(mode="json")):
         raise ResultError(path, "is not a valid result", changed)
     return result
