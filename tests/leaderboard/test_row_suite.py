@@ -14,7 +14,7 @@ from ddbench.planning.load import load_suite
 from ddbench.spec.cell import Cell
 
 
-@pytest.mark.parametrize("name", ["quickstart", "smoke"])
+@pytest.mark.parametrize("name", ["smoke"])
 def test_it_expands_to_the_cells_of_the_row(tmp_path: Path, name: str) -> None:
     rows: dict[str, list[Cell]] = defaultdict(list)
     for cell in expand(load_suite(name)):
