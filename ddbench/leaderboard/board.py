@@ -6,15 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from ddbench.canonical import digest
 from ddbench.leaderboard.found import Entry
 from ddbench.report.labels import codec_label, method_label
+from ddbench.report.mandatory import absent
 from ddbench.report.rows import Row, Table, tables
 from ddbench.result.labels import Flag, Label, Labels, Verification
 from ddbench.result.schema import Result
-from ddbench.stats import tie_groups
 
 ID_LETTERS = 16
 
@@ -28,7 +29,7 @@ class Standing:
     codec: str
     method: str
     group: int | None
-    """1 is the best of its budget; rows of one group are not told apart. None where nothing can be said."""
+    """1 is the best of its budget; a group is not told apart from its best row. None where nothing can be said."""
     label: Label
     flags: tuple[Flag, ...]
     entries: tuple[Entry, ...]
@@ -57,18 +58,23 @@ class Board:
     def dataset(self) -> str:
         return self.table.cell.dataset_label
 
-    @property
+    @cached_property
     def title(self) -> str:
         return f"{self.dataset}, protocol {self.table.cell.protocol.name}" + "".join(f", {m}" for m in self.marks)
 
-    @property
+    @cached_property
     def marks(self) -> list[str]:
         """What sets the board apart from those whose rows are ranked by test accuracy."""
         scored = [] if self.table.cell.protocol.evaluate_on == "test" else ["validation split"]
         ranked = [] if self.table.is_ranked else ["not ranked"]
         return scored + ranked + (["withdrawn"] if self.is_withdrawn else [])
 
-    @property
+    @cached_property
+    def absent(self) -> list[str]:
+        """Which mandatory rows are not there, in sentences; of withdrawn rows nothing is asked."""
+        return [] if self.is_withdrawn else absent(self.table)
+
+    @cached_property
     def groups(self) -> list[list[Standing]]:
         """Standings of each budget."""
         groups: dict[str, list[Standing]] = defaultdict(list)
@@ -88,8 +94,7 @@ def boards(entries: Sequence[Entry], labels: Labels) -> list[Board]:
     found = []
     for some, withdrawn in ((kept, False), (gone, True)):
         for table in tables(some):
-            groups = {} if withdrawn else _groups(table)
-            standings = [_standing(table, row, groups.get(id(row)), labels, by_run, withdrawn) for row in table.rows]
+            standings = [_standing(table, row, labels, by_run, withdrawn) for row in table.rows]
             name = _name(table, withdrawn)
             taken[name] += 1
             again = f"-{taken[name]}" if taken[name] > 1 else ""
@@ -98,7 +103,7 @@ def boards(entries: Sequence[Entry], labels: Labels) -> list[Board]:
 
 
 def _standing(
-    table: Table, row: Row, group: int | None, labels: Labels, by_run: dict[tuple[str, str], Entry], withdrawn: bool
+    table: Table, row: Row, labels: Labels, by_run: dict[tuple[str, str], Entry], withdrawn: bool
 ) -> Standing:
     method = method_label(row.cell, table.differing(row))
     if table.has_several_match_networks and not row.is_ceiling:
@@ -114,23 +119,12 @@ def _standing(
         id=sha256(name.encode()).hexdigest()[:ID_LETTERS],
         codec="" if row.is_ceiling else codec_label(row.cell),
         method=method,
-        group=group,
+        group=table.tie_group(row, table.scores[0]) if table.scores and not withdrawn else None,
         label="verified" if verified else "self-reported",
         flags=tuple(flags),
         entries=tuple(by_run[r.key, r.run_id] for r in row.results),
         verifications=tuple(v for r in row.results if (v := labels.verification(r))),
     )
-
-
-def _groups(table: Table) -> dict[int, int | None]:
-    """Groups of ties within each budget, by the identity of the row, in the table's first column."""
-    if not table.is_ranked or not table.scores:
-        return {}
-    found: dict[int, int | None] = {}
-    for group in table.groups:
-        scored = [(row, s) for row in group if not row.is_ceiling and (s := table.by_seed(row, table.scores[0]))]
-        found |= {id(row): n for (row, _), n in zip(scored, tie_groups([s for _, s in scored]))}
-    return found
 
 
 def _name(table: Table, withdrawn: bool) -> str:

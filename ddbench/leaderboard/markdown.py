@@ -11,7 +11,6 @@ from ddbench.leaderboard.found import Found
 from ddbench.leaderboard.pages import why
 from ddbench.leaderboard.words import CHECK, HOW_TO_READ
 from ddbench.report.cells import body, header, headings
-from ddbench.report.mandatory import absent
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -56,7 +55,7 @@ def _section(board: Board) -> str:
     said = [escaped(line) for line in headings(board.table)[1:]]
     if board.is_withdrawn:
         said.insert(0, "Withdrawn: these rows are ranked nowhere; their pages say why.")
-    notes = [escaped(n) for n in footnotes(board) + ([] if board.is_withdrawn else absent(board.table))]
+    notes = [escaped(n) for n in footnotes(board) + board.absent]
     parts = [f"## {escaped(board.title)}", " ".join(said), grid, "\n".join(f"- {n}" for n in notes)]
     return "\n\n".join(p for p in parts if p)
 

@@ -17,7 +17,6 @@ from ddbench.leaderboard.png import Png
 from ddbench.leaderboard.words import CAPTIONS, CHECK, HOW_TO_READ
 from ddbench.report.cells import NOTHING, headings
 from ddbench.report.labels import budget_label, percent
-from ddbench.report.mandatory import absent
 from ddbench.report.rows import Row
 from ddbench.report.table import RESULT
 from ddbench.version import __version__
@@ -124,7 +123,7 @@ class Pages:
             columns=shown,
             groups=groups,
             choices=[(name, values) for name, values in choices if len(values) > 1],
-            notes=footnotes(board) + ([] if board.is_withdrawn else absent(board.table)),
+            notes=footnotes(board) + board.absent,
             drawn=charts(board),
             dot=SHAPES[0],
         )

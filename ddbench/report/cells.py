@@ -73,7 +73,7 @@ def header(table: Table, narrow: bool = False) -> tuple[list[str], list[str]]:
     several = len({network for _, network in table.scores}) > 1
     scores = [column.replace("_", gap) + (f"{gap}{network}" if several else "") for column, network in table.scores]
     names = ["budget", "codec", "method", f"items{gap}a class"]
-    if _shows_signals(table):
+    if table.shows_signals:
         names.append(f"signals{gap}a class")
     counts = ["updates", f"samples{gap}seen"]
     both = " / ".join(c.removeprefix("equal_") for c in table.cell.protocol.columns)
@@ -86,7 +86,7 @@ def header(table: Table, narrow: bool = False) -> tuple[list[str], list[str]]:
 
 def score_columns(table: Table) -> range:
     """Where the accuracies stand in a line."""
-    first = 6 if _shows_signals(table) else 5
+    first = 6 if table.shows_signals else 5
     return range(first, first + len(table.scores))
 
 
@@ -108,7 +108,7 @@ def _line(table: Table, row: Row, decimals: int) -> list[str]:
     if table.has_several_match_networks and not row.is_ceiling:
         method += f" via {cell.network}"
     line = [budget_label(cell), codec, method, span(row.items) + (RAN_OUT if row.ran_out else "")]
-    if _shows_signals(table):
+    if table.shows_signals:
         line.append(span(row.signals))
     line.append(_bytes(row))
     for score in table.scores:
@@ -135,8 +135,3 @@ def _bytes(row: Row) -> str:
 
 def _counts(values: list[int | None]) -> str:
     return " / ".join(NOTHING if v is None else count(v) for v in values)
-
-
-def _shows_signals(table: Table) -> bool:
-    """Whether any row decodes to more signals than it stores items."""
-    return any(row.items != row.signals for row in table.rows)

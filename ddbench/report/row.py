@@ -116,12 +116,12 @@ class Row:
         column = column.removesuffix(ON_CODES)
         return max((x.samples_seen for r in self.ok for x in r.runs if x.column == column), default=None)
 
-    @property
+    @cached_property
     def items(self) -> tuple[int, ...]:
         """Stored items of each class, of every seed."""
         return tuple(n for r in self.ok if r.bytes for n in r.bytes.items)
 
-    @property
+    @cached_property
     def signals(self) -> tuple[int, ...]:
         return tuple(n for r in self.ok if r.bytes for n in r.bytes.signals)
 
@@ -139,7 +139,7 @@ class Row:
         """Most bytes over the cap, which only side information may be."""
         return max((r.bytes.over_cap for r in self.ok if r.bytes), default=0)
 
-    @property
+    @cached_property
     def seconds(self) -> float | None:
         """Mean seconds a cell, all phases."""
         return mean([sum(p.seconds for p in r.phases) for r in self.ok]) if self.ok else None

@@ -42,7 +42,7 @@ class Table:
     kept: frozenset[Score] | None = None
     """Columns of accuracies that a filter leaves; None for all."""
 
-    @property
+    @cached_property
     def is_ranked(self) -> bool:
         """False where decoders are free that were fitted on these data; rows then stand by name."""
         return not any(row.is_unranked for row in self.rows)
@@ -51,7 +51,7 @@ class Table:
     def cell(self) -> Cell:
         return self.rows[0].cell
 
-    @property
+    @cached_property
     def scores(self) -> tuple[Score, ...]:
         """The columns of accuracies that are shown."""
         return tuple(s for s in self.all_scores if self.kept is None or s in self.kept)
@@ -113,7 +113,7 @@ class Table:
                     found |= {(id(row), score): number for (row, _), number in zip(scored, numbers)}
         return found
 
-    @property
+    @cached_property
     def groups(self) -> list[list[Row]]:
         """Rows of each budget."""
         groups: dict[str, list[Row]] = defaultdict(list)
@@ -121,9 +121,14 @@ class Table:
             groups[str(row.cell.budget)].append(row)
         return list(groups.values())
 
-    @property
+    @cached_property
     def has_several_match_networks(self) -> bool:
         return len({str(r.cell.network.model_dump()) for r in self.rows if not r.is_ceiling}) > 1
+
+    @cached_property
+    def shows_signals(self) -> bool:
+        """Whether any row decodes to other numbers of signals than it stores items."""
+        return any(row.items != row.signals for row in self.rows)
 
     def differing(self, row: Row) -> list[str]:
         """Arguments of the row's method that set rows of this table with the same codec and space apart."""

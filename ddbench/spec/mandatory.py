@@ -51,6 +51,12 @@ def absent_beside(
     """
     there = list(present)
     random = [cell for cell in there if cell.method.name == NAMES.random]
+    through: dict[str, list[Cell]] = {}
+    for cell in random:
+        through.setdefault(_codec(cell), []).append(cell)
+    by_codec: dict[str, list[Cell]] = {}
+    for cell in learned:
+        by_codec.setdefault(_codec(cell), []).append(cell)
     every = {cell.seed for cell in learned}
     needed: dict[str, set[int]] = {}
     sure: dict[str, bool] = {}
@@ -61,10 +67,9 @@ def absent_beside(
 
     if (known := takes(NAMES.identity)) is not False:
         ask(f"{NAMES.random} × {NAMES.identity}", every, _with(random, NAMES.identity), bool(known))
-    for codec in dict.fromkeys(map(_codec, learned)):
-        own = [cell for cell in learned if _codec(cell) == codec]
+    for codec, own in by_codec.items():
         spaces = {space for cell in own for space in cell.protocol.student_spaces}
-        beside = [c for c in random if _codec(c) == codec and spaces <= set(c.protocol.student_spaces)]
+        beside = [c for c in through.get(codec, []) if spaces <= set(c.protocol.student_spaces)]
         on_codes = " with students on codes" if "code" in spaces else ""
         ask(f"{NAMES.random} × {codec_label(own[0])}{on_codes}", {cell.seed for cell in own}, beside)
     for row, name, rows in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import fsum, sqrt
 
 CONFIDENCE = 0.95
@@ -23,6 +24,7 @@ def sd(values: Sequence[float]) -> float:
     return sqrt(fsum((v - centre) ** 2 for v in values) / (len(values) - 1))
 
 
+@cache
 def t_quantile(p: float, degrees: float) -> float:
     """The p-quantile of Student's t; degrees may be fractional."""
     from scipy.special import stdtrit
