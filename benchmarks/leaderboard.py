@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -54,20 +55,29 @@ def make(folder: Path, n: int) -> None:
 
 def results() -> Iterator[Any]:
     """Results without end, the seeds of a row one after another."""
-    from made_up_results import made_up_cell, made_up_result
-
+    made = import_module("made_up_results")
     from ddbench.budget import Budget
     from ddbench.result.schema import LossPoint
     from ddbench.spec.cell import EvaluationProtocol
 
     draw = random.Random(0)
-    protocols = [EvaluationProtocol(name=name, students=STUDENTS) for name in ("dm", "mtt")]
+    protocols = [EvaluationProtocol.model_validate({"name": name, "students": STUDENTS}) for name in ("dm", "mtt")]
     widths = range(1, 1_000_000)
     for width, protocol, dataset, ipc, codec, method, seed in product(
         widths, protocols, DATASETS, (1, 10, 50), CODECS, METHODS, range(SEEDS)
     ):
-        cell = made_up_cell(codec, method, seed, Budget(ipc=ipc), {"quality": width}, None, dataset, "signal", protocol)
-        result = made_up_result(cell, (0.5,) * STUDENTS, items=ipc, used=31360 * ipc, allowed=31360 * ipc)
+        cell = made.made_up_cell(
+            codec,
+            method,
+            seed,
+            Budget.model_validate({"ipc": ipc}),
+            {"quality": width},
+            None,
+            dataset,
+            "signal",
+            protocol,
+        )
+        result = made.made_up_result(cell, (0.5,) * STUDENTS, items=ipc, used=31360 * ipc, allowed=31360 * ipc)
         centre = draw.uniform(0.4, 0.8)
         runs = tuple(run.model_copy(update=_answers(draw, centre)) for run in result.runs)
         learned = range(LOSSES if method in LEARNED else 0)

@@ -98,14 +98,21 @@ class Row:
     def by_seed(self, column: str, networks: Collection[str]) -> dict[int, list[float]]:
         """Every student's accuracy, by seed; nothing where one of the networks was not scored."""
         by_seed: dict[int, list[float]] = defaultdict(list)
-        found: set[str] = set()
+        for network in dict.fromkeys(networks):
+            if (column, network) not in self._accuracies:
+                return {}
+            for seed, accuracies in self._accuracies[column, network].items():
+                by_seed[seed] += accuracies
+        return dict(by_seed)
+
+    @cached_property
+    def _accuracies(self) -> dict[Score, dict[int, list[float]]]:
+        """Every student's accuracy, by column and network, by seed."""
+        found: dict[Score, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for result in self.ok:
             for run in result.runs:
-                seen = column_of(run.column, run.space)
-                if seen == column and (label := student_label(run)) in networks:
-                    by_seed[result.cell.seed].append(run.accuracy)
-                    found.add(label)
-        return dict(by_seed) if found == set(networks) else {}
+                found[column_of(run.column, run.space), student_label(run)][result.cell.seed].append(run.accuracy)
+        return dict(found)
 
     def steps(self, column: str) -> int | None:
         """Most updates of a student. A stored code is one signal, so students on codes have as many."""
