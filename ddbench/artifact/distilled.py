@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ddbench import rng
 from ddbench.artifact.card import Card, LeafCard, read_card
+from ddbench.artifact.header import read_header
 from ddbench.artifact.layout import CARD as CARD
 from ddbench.artifact.layout import TENSORS as TENSORS
 from ddbench.artifact.layout import leaf_of, misfit, rows_of, side_bytes, tensors_of
@@ -164,6 +165,7 @@ def load(path: Path) -> DistilledSet:
     data = read_bytes(file)
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise ArtifactError(f"{file} does not have the digest that its card names: it was changed or damaged.")
+    read_header(file, len(data))
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
