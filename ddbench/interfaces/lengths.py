@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ddbench import registry
-from ddbench.errors import PluginError
+from ddbench.errors import PluginError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.leaf import Leaf
@@ -24,8 +24,16 @@ OF_THE_CODEC = (
 
 
 def codec_for(name: str, args: dict[str, Any], target: Target) -> Codec:
-    """The codec of that name for a target, lengths beside it where signals are masked and it does not store masks."""
+    """The codec of that name for a target, lengths beside it where signals are masked and it does not store masks.
+
+    Raises: SpecError where signals are symbols that the codec would take for numbers.
+    """
     plugin = registry.load("codec", name)
+    if target.signal.symbols and not plugin.symbols:
+        raise SpecError(
+            f"The signals are rows of {target.signal.symbols} symbols, and the codec {name!r} takes numbers. Choose one "
+            "for symbols, such as a codec of texts."
+        )
     if not target.signal.mask or plugin.takes_masks:
         return registry.build("codec", name, args, target)
     return WithLengths(registry.build("codec", name, args, replace(target, signal=target.signal.bare)), target)

@@ -76,10 +76,7 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         if "code" in cell.protocol.student_spaces:
             text = f"{cell.codec} has no students on codes: {why}. {_SIGNAL_STUDENTS} {_way_out(cell, 'codec')}"
             yield PairFault("codec", text)
-    symbols = parts.card.signal.symbols
-    if symbols and not codec.symbols:
-        yield fault(f"the signals are rows of {symbols} symbols, and the codec takes numbers", "codec", "dataset")
-    elif symbols and isinstance(method, Matcher) and cell.space == "signal":
+    if parts.card.signal.symbols and isinstance(method, Matcher) and cell.space == "signal":
         yield fault("the method learns by gradient, and the signals are symbols: match codes", "method", "space")
     elif isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
         yield fault("the method learns by gradient, which does not pass through the codec", "codec", "method")
