@@ -31,8 +31,8 @@ def codec_for(name: str, args: dict[str, Any], target: Target) -> Codec:
     plugin = registry.load("codec", name)
     if target.signal.symbols and not plugin.symbols:
         raise SpecError(
-            f"The signals are rows of {target.signal.symbols} symbols, and the codec {name!r} takes numbers. Choose one "
-            "for symbols, such as a codec of texts."
+            f"The signals are rows of {target.signal.symbols} symbols, and the codec {name!r} takes numbers. Choose "
+            "one for symbols, such as a codec of texts."
         )
     if not target.signal.mask or plugin.takes_masks:
         return registry.build("codec", name, args, target)

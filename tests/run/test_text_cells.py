@@ -115,7 +115,7 @@ def test_a_text_is_charged_and_its_code_is_made_anew(tmp_path):
     [
         (
             {"codecs": "dct", "methods": "random", "spaces": "signal"},
-            "rows of 256 symbols, and the codec takes numbers",
+            "rows of 256 symbols, and the codec 'dct' takes numbers",
         ),
         ({"codecs": "identity", "methods": DM, "spaces": "signal"}, "the signals are symbols: match codes"),
         ({"codecs": "identity", "methods": DM, "spaces": "code"}, "the codec has no code space"),
