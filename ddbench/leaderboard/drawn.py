@@ -20,7 +20,7 @@ from ddbench.result.labels import Labels
 
 MOST_ITEMS = (10, 5, 3)
 """Signals of a class: fewer where more would not fit."""
-COLOURS, SCALES = (256, 64), (1.0, 0.7, 0.5)
+COLOURS, SCALES = (256, 64, 32), (1.0, 0.7, 0.5, 0.4)
 
 
 def draw_missing(results: Path) -> Iterator[str]:
