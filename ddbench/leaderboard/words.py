@@ -19,12 +19,14 @@ HOW_TO_READ = (
 )
 CHECK = (
     (
-        "Whether a result is whole, of the schema, and agrees with the bytes of its set:",
+        "Before a pull request with results (docs/submit.md of ddbench describes the way): whether they are whole, of "
+        "the schema, and agree with the bytes of their sets.",
         "ddbench validate RESULT_FOLDER",
     ),
-    ("A row again, from its suite file (linked on its page):", "ddbench run ROW.yaml"),
+    ("Whether the claims hold, with other students trained on the stored sets.", "ddbench verify RESULT_FOLDER"),
+    ("A row again, from the suite file that its page links.", "ddbench run ROW.yaml"),
     (
-        "Your own results, tables like these:",
+        "Tables like these of your own results.",
         "ddbench run my_suite.yaml && ddbench leaderboard build runs/my_suite --out board",
     ),
 )
