@@ -1,7 +1,7 @@
 """ddbench: the open benchmark for dataset distillation.
 
-`ddbench.run("quickstart")` runs a suite, `ddbench.results("folder")` reads what was run; importing this imports
-neither.
+`ddbench.run("quickstart")` runs a suite, `ddbench.results("folder")` reads what was run, `ddbench.load("set")`
+gives a set as a torch dataset; importing this imports none of them.
 """
 
 from importlib import import_module
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from ddbench.api.results import Results as Results
     from ddbench.api.results import read as results
     from ddbench.api.run import run
+    from ddbench.export.dataset import load
 
 _LAZY = {
+    "load": ("ddbench.export.dataset", "load"),
     "Results": ("ddbench.api.results", "Results"),
     "results": ("ddbench.api.results", "read"),
     "run": ("ddbench.run", ""),
 }
 """Where each name is; a module itself where the second word is empty."""
 
-__all__ = ["Results", "__version__", "results", "run"]
+__all__ = ["Results", "__version__", "load", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:

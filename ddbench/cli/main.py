@@ -30,6 +30,7 @@ COMMANDS = {
     "leaderboard": Entry("ddbench.cli.leaderboard:leaderboard", "Build tables and a site from results."),
     "validate": Entry("ddbench.cli.validate:validate", "Check suites, recipes, results, run folders, distilled sets."),
     "evaluate": Entry("ddbench.cli.evaluate:evaluate", "Score any distilled set, made here or elsewhere."),
+    "export": Entry("ddbench.cli.export:export", "Write a set as images, Parquet or safetensors, with a card."),
     "publish": Entry("ddbench.cli.publish:publish", "Send results and sets to a dataset repository or a folder."),
     "verify": Entry("ddbench.cli.verify:verify", "Re-evaluate published sets: does the claim hold?"),
     "list": Entry("ddbench.cli.list:list_plugins", "List what is installed: codecs, methods, suites, recipes, …"),
