@@ -35,7 +35,7 @@ def dataset_card(found: Opened, form: str) -> str:
         "method": _method(found),
         "items stored": f"{sum(card.counts)} of {card.n_classes} classes",
         "signals here": f"{len(found.y)} of shape {list(card.signal.shape)}",
-        "bytes of the set": f"{found.stored.used_bytes:,} as stored; what is exported here is decoded, and larger",
+        "bytes of the set": f"{found.stored.used_bytes:,} as stored; the files here are decoded from it",
         "digest of the set": card.sha256,
         **_accuracies(found.own.result),
     }
@@ -78,10 +78,14 @@ def _accuracies(result: Result | None) -> dict[str, str]:
     protocol = result.cell.protocol
     scored = "test set" if protocol.evaluate_on == "test" else "validation split"
     return {
-        f"accuracy ({scored}, {column})": f"{100 * sum(found) / len(found):.1f} %, mean of {len(found)} students, "
+        f"accuracy ({scored}, {column})": f"{100 * sum(found) / len(found):.1f} %, {_students(len(found))}, "
         f"protocol {protocol.name}"
         for column, found in by_column.items()
     }
+
+
+def _students(n: int) -> str:
+    return "one student" if n == 1 else f"mean of {n} students"
 
 
 def plain(text: str) -> str:

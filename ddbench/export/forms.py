@@ -110,7 +110,7 @@ def write_safetensors(found: Opened, folder: Path) -> None:
 def _told_images(found: Opened) -> str:
     return (
         "A folder a class, the class's index before its name; 8-bit PNG files, values rounded, "
-        f"{clipped_share(found):.2%} of them clipped to [0, 1].\n\n"
+        f"{100 * clipped_share(found):.2f} % of them clipped to [0, 1].\n\n"
         '```python\nfrom torchvision.datasets import ImageFolder\n\nitems = ImageFolder("here")\n```'
     )
 
