@@ -6,7 +6,7 @@ pass it by at most 2 % where it alone would push the last item out (DESIGN.md §
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, prod
@@ -159,6 +159,33 @@ def pack(sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> list[int
     if min(counts) < 1:
         raise _empty(counts.index(0), sizes, cost, cap_bytes)
     return counts
+
+
+def pack_jointly(size: Callable[[int], int], most: int, cap_bytes: int) -> int:
+    """The most items a class, up to `most`, of a set that `size` measures whole and that keeps the cap.
+
+    For items whose bytes are known only beside the others: `size(n)` are the bytes of everything with n items a class.
+    It is asked where a straight line through what is known crosses the cap, and in the middle every other time.
+
+    Raises: BudgetError where not even one item a class fits.
+    """
+    known = {1: size(1)}
+    if known[1] > cap_bytes:
+        raise BudgetError(
+            f"The budget of {cap_bytes} bytes holds no item: one item a class needs {known[1]} bytes with what is "
+            "stored once. Give more bytes, or a stronger compression."
+        )
+    fit, over, tried = 1, most + 1, 0
+    while over - fit > 1:
+        a, b = (1, fit) if over not in known else (fit, over)
+        slope = (known[b] - known[a]) / (b - a) if b > a else 0
+        guess = fit + int((cap_bytes - known[fit]) / slope) if slope > 0 else 8 * fit
+        if over in known and tried % 2:
+            guess = (fit + over) // 2
+        n, tried = min(max(guess, fit + 1), over - 1), tried + 1
+        known[n] = size(n)
+        fit, over = (n, over) if known[n] <= cap_bytes else (fit, n)
+    return fit
 
 
 def _empty(k: int, sizes: Sequence[Sequence[int]], cost: Cost, cap_bytes: int) -> BudgetError:

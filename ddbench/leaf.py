@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ddbench.interfaces.coder import Coder
 
 Scope = Literal["item", "class", "set"]
 Storage = Literal["float32", "float16", "bfloat16", "uint8"]
@@ -45,14 +48,26 @@ class Leaf:
     """Whether the storage type applies (float leaves only)."""
     derived: bool = False
     """Not stored, and so free: whoever decodes the set gets it back by encoding the signals. For a code leaf alone."""
+    coder: Coder | None = None
+    """Writes the rows of a uint8 item leaf together: their bytes are known only once all are there."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether an item's bytes depend on what it holds: such items are picked until the budget is full."""
+        return self.shape is None or self.coder is not None
 
     def stored_dtype(self, storage: Storage) -> str:
         return storage if self.quantise and self.dtype in FLOATS else self.dtype
 
     def row_bytes(self, storage: Storage) -> tuple[int, int]:
-        """(tensor bytes, range bytes) of one row; for scope `set` of the whole tensor. Ragged rows: (0, offset)."""
+        """(tensor bytes, range bytes) of one row; for scope `set` of the whole tensor.
+
+        Of byte strings (0, offset); of rows that are written together nothing.
+        """
         if self.shape is None:
             return 0, OFFSET_BYTES
+        if self.coder is not None:
+            return 0, 0
         stored = self.stored_dtype(storage)
         size = prod(self.shape) * ITEM_SIZE_BYTES[stored]
         return size, RANGE_BYTES * self.range_rows if self.has_ranges(storage) else 0

@@ -17,16 +17,10 @@ from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.bits import pack_numbers, unpack_numbers
+from ddbench_codecs.codebook import fitted, nearest, sample
 from ddbench_codecs.items import dense, items_held, one_signal_each
 from ddbench_codecs.patches import from_patches, to_patches
 from ddbench_codecs.separable import along_extent, resize_matrix
-
-READ = 1024
-"""Signals read at once."""
-SAMPLED = 100_000
-"""Patches that the codebooks are fitted on, about; as many from every signal."""
-COMPARED = 2**24
-"""Distances that are held at once."""
 
 
 class VqConfig(PluginConfig):
@@ -82,32 +76,12 @@ class Vq(Codec):
 
     def fit(self, train: Source, generator: Generator) -> Codes:
         """The codebooks. Raises: SpecError where the training set has fewer patches than a codebook has entries."""
-        from sklearn.cluster import MiniBatchKMeans
-
-        found, left = [], self._sample(train, generator)
-        if len(left) < self.config.size:
-            raise SpecError(
-                f"The codec 'vq' was asked for {self.config.size} entries; {len(train)} training signals have "
-                f"{len(left)} patches. Give a smaller size, or a smaller patch."
-            )
+        found, left = [], sample(train, self._patches, generator, self.config.size, "vq")
         for _ in range(self.config.stages):
-            seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-            means = MiniBatchKMeans(self.config.size, batch_size=4096, n_init=1, max_iter=30, random_state=seed)  # pyright: ignore[reportArgumentType]
-            means.fit(left.numpy())
-            entries = torch.from_numpy(np.asarray(means.cluster_centers_, dtype=np.float32))
+            entries = fitted(left, self.config.size, generator)
             found.append(entries)
             left = left - entries[nearest(left, entries)]
         return {"codebook": torch.stack(found).flatten(1)}
-
-    def _sample(self, train: Source, generator: Generator) -> Float[Tensor, "n d"]:
-        """Patches of the training set, as many at random from every signal."""
-        each = min(self.patches, -(-SAMPLED // len(train)))
-        taken = []
-        for x, _ in train.batches(READ):
-            patches = self._patches(x).cpu()
-            order = torch.rand(patches.shape[:2], generator=generator).argsort(1)[:, :each]
-            taken.append(patches.gather(1, order[..., None].expand(-1, -1, self.d)).flatten(0, 1))
-        return torch.cat(taken)
 
     def encode(self, x: Float[Tensor, "m *shape"], y: Int[Tensor, " m"], shared: Codes) -> Codes:
         left = self._patches(x).flatten(0, 1)
@@ -140,10 +114,3 @@ class Vq(Codec):
         if self.config.factor == 1:
             return x
         return along_extent(x, [resize_matrix(a, b) for a, b in zip(there, here)])
-
-
-def nearest(x: Float[Tensor, "n d"], entries: Float[Tensor, "size d"]) -> Int[Tensor, " n"]:
-    """The entry nearest to each row; ties to the first."""
-    offset = entries.square().sum(1) / 2
-    rows = x.split(max(1, COMPARED // len(entries)))
-    return torch.cat([(offset - part @ entries.T).argmin(1) for part in rows])

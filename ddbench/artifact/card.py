@@ -31,6 +31,9 @@ class LeafCard(_Record):
     side: bool
     quantise: bool
     of_method: bool = Field(False, description="Declared by the matcher (a step size, soft labels), not by the codec.")
+    coded: Annotated[bool, ADDED] = Field(False, description="Rows are written together, by the codec's coder.")
+
+    _without_added = without_added
 
 
 class Card(_Record):

@@ -52,24 +52,11 @@ class DistilledSet:
     @property
     def labels(self) -> Int[Tensor, " m"]:
         """Label of each stored item."""
-        return torch.repeat_interleave(torch.arange(self.card.n_classes), torch.tensor(self.card.counts))
+        return labels_of(self.card)
 
     def codec(self) -> Codec:
         """The codec that the card names. Raises: ArtifactError where what is installed is not what wrote the set."""
-        card = self.card
-        target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage, card.family or card.dataset)
-        codec = codec_for(card.codec.name, card.codec.args, target)
-        if codec.version != card.codec_version:
-            raise ArtifactError(
-                f"{self.file} was written by version {card.codec_version} of the codec {card.codec.name!r}; version "
-                f"{codec.version} is installed. Install a release that has the former."
-            )
-        if leaf_cards(codec.leaves()) != tuple(x for x in card.leaves if not x.of_method):
-            raise ArtifactError(
-                f"{self.file} holds other leaves than the codec {card.codec.name!r} stores at {card.cap_bytes} bytes: "
-                f"{', '.join(f'{x.name} {x.shape}' for x in card.leaves)}. Its card was changed."
-            )
-        return codec
+        return codec_of(self.card, self.file)
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -115,6 +102,28 @@ class DistilledSet:
         return decoded.signals.float(), decoded.source
 
 
+def labels_of(card: Card) -> Int[Tensor, " m"]:
+    """Label of each item: items stand class by class."""
+    return torch.repeat_interleave(torch.arange(card.n_classes), torch.tensor(card.counts))
+
+
+def codec_of(card: Card, file: Path) -> Codec:
+    """The codec that a card names. Raises: ArtifactError where what is installed is not what wrote the set."""
+    target = Target(card.signal, card.n_classes, card.cap_bytes, card.storage, card.family or card.dataset)
+    codec = codec_for(card.codec.name, card.codec.args, target)
+    if codec.version != card.codec_version:
+        raise ArtifactError(
+            f"{file} was written by version {card.codec_version} of the codec {card.codec.name!r}; version "
+            f"{codec.version} is installed. Install a release that has the former."
+        )
+    if leaf_cards(codec.leaves()) != tuple(x for x in card.leaves if not x.of_method):
+        raise ArtifactError(
+            f"{file} holds other leaves than the codec {card.codec.name!r} stores at {card.cap_bytes} bytes: "
+            f"{', '.join(f'{x.name} {x.shape}' for x in card.leaves)}. Its card was changed."
+        )
+    return codec
+
+
 def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCard, ...]:
     return tuple(
         LeafCard(
@@ -125,10 +134,19 @@ def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCar
             side=x.side,
             quantise=x.quantise,
             of_method=of_method,
+            coded=x.coder is not None,
         )
         for x in leaves
         if not x.derived
     )
+
+
+def leaves_of(card: Card, file: Path) -> list[Leaf]:
+    """The leaves as they stand in the file; those whose rows are written together with their codec's coder."""
+    coders = {}
+    if any(x.coded for x in card.leaves):
+        coders = {leaf.name: leaf.coder for leaf in codec_of(card, file).leaves()}
+    return [replace(leaf_of(x), coder=coders.get(x.name)) for x in card.leaves]
 
 
 def save(folder: Path, card: Card, codes: Codes) -> Card:
@@ -137,11 +155,11 @@ def save(folder: Path, card: Card, codes: Codes) -> Card:
     Raises: ArtifactError for codes that do not match the card's leaves; RunError where the folder cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    for leaf in map(leaf_of, card.leaves):
+    for leaf in leaves_of(card, folder / TENSORS):
         if leaf.name not in codes:
             raise ArtifactError(f"The codes lack the leaf {leaf.name!r} that the codec declares.")
         _check_rows(card, leaf, codes[leaf.name])
-        tensors |= store_leaf(leaf, codes[leaf.name], card.storage)
+        tensors |= store_leaf(leaf, codes[leaf.name], card.storage, labels_of(card))
     data = save_tensors(tensors)
     card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
     # the card is staged first, so that a full disk leaves the old pair whole
@@ -172,9 +190,9 @@ def load(path: Path) -> DistilledSet:
         raise ArtifactError(f"{file} is not a safetensors file: {error}.") from error
     codes: Codes = {}
     expected: set[str] = set()
-    for leaf in map(leaf_of, card.leaves):
+    for leaf in leaves_of(card, file):
         expected |= _check_stored(file, card, leaf, tensors)
-        codes[leaf.name] = restore_leaf(leaf, tensors, card.storage)
+        codes[leaf.name] = restore_leaf(leaf, tensors, card.storage, labels_of(card))
     if unknown := set(tensors) - expected:
         raise ArtifactError(f"{file} holds tensors that its card does not name: {', '.join(sorted(unknown))}.")
     if spoilt := [n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]:
@@ -191,7 +209,7 @@ def _check_rows(card: Card, leaf: Leaf, value: object) -> None:
 
 def _check_stored(file: Path, card: Card, leaf: Leaf, tensors: dict[str, Tensor]) -> set[str]:
     """Names of the leaf's tensors, each checked for presence, type and shape."""
-    name, wanted = f"{leaf.scope}/{leaf.name}", tensors_of(card, leaf)
+    name, wanted = f"{leaf.scope}/{leaf.name}", tensors_of(card, leaf, leaf.coder is not None)
     for part, what in wanted.items():
         tensor = tensors.get(part)
         found = None if tensor is None else (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))

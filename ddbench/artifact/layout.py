@@ -24,11 +24,16 @@ def rows_of(card: Card, leaf: Leaf) -> tuple[int, ...]:
     return (*rows, *leaf.shape)
 
 
-def tensors_of(card: Card, leaf: Leaf) -> Wanted:
-    """The tensors that hold a leaf: itself, with `.range` for uint8 rows; `.values` and `.offsets` for strings."""
+def tensors_of(card: Card, leaf: Leaf, coded: bool) -> Wanted:
+    """The tensors that hold a leaf: itself, with `.range` for uint8 rows; `.values` and `.offsets` for strings.
+
+    Rows that are written together (`coded`) are one `.stream`.
+    """
     name = f"{leaf.scope}/{leaf.name}"
     if leaf.shape is None:
         return {f"{name}.values": ("uint8", None), f"{name}.offsets": ("int32", (sum(card.counts) + 1,))}
+    if coded:
+        return {f"{name}.stream": ("uint8", None)}
     shape = rows_of(card, leaf)
     wanted: Wanted = {name: (leaf.stored_dtype(card.storage), shape)}
     if leaf.has_ranges(card.storage):

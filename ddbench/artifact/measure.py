@@ -65,7 +65,7 @@ def _digest(file: Path) -> str:
 
 
 def _misfits(card: Card, stored: dict[str, Stored]) -> Iterator[str]:
-    wanted = {part: what for leaf in map(leaf_of, card.leaves) for part, what in tensors_of(card, leaf).items()}
+    wanted = {p: what for x in card.leaves for p, what in tensors_of(card, leaf_of(x), x.coded).items()}
     for part, what in wanted.items():
         found = stored.get(part)
         if fault := misfit(part, what, None if found is None else (found.dtype, found.shape)):

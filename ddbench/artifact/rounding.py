@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ddbench.errors import ArtifactError
@@ -13,8 +13,12 @@ from ddbench.leaf import Leaf, Storage
 LEVELS = 255
 
 
-def store_leaf(leaf: Leaf, value: Tensor | Ragged, storage: Storage) -> dict[str, Tensor]:
+def store_leaf(
+    leaf: Leaf, value: Tensor | Ragged, storage: Storage, labels: Int[Tensor, " m"] | None = None
+) -> dict[str, Tensor]:
     """The tensors that hold a leaf: `scope/leaf`, with `.range` for uint8 rows, `.values` and `.offsets` for strings.
+
+    Rows that a coder writes together are one byte string, `.stream`; `labels` are those of the rows.
 
     Raises: ArtifactError for values that are not finite or do not fit the storage type.
     """
@@ -22,6 +26,10 @@ def store_leaf(leaf: Leaf, value: Tensor | Ragged, storage: Storage) -> dict[str
     if isinstance(value, Ragged):
         return {f"{name}.values": value.values.cpu(), f"{name}.offsets": value.offsets.cpu()}
     value = value.detach().cpu()
+    if leaf.coder is not None:
+        assert labels is not None
+        stream = bytearray(leaf.coder.pack(value, labels.cpu()))
+        return {f"{name}.stream": torch.frombuffer(stream, dtype=torch.uint8).clone()}
     if value.is_floating_point() and not bool(value.isfinite().all()):
         raise ArtifactError(f"The leaf {leaf.name!r} holds values that are not finite; nothing was written.")
     if leaf.has_ranges(storage):
@@ -39,9 +47,18 @@ def store_leaf(leaf: Leaf, value: Tensor | Ragged, storage: Storage) -> dict[str
     return {name: stored.clone(memory_format=torch.contiguous_format)}
 
 
-def restore_leaf(leaf: Leaf, tensors: dict[str, Tensor], storage: Storage) -> Tensor | Ragged:
-    """The leaf from its stored tensors, in its type in memory."""
+def restore_leaf(
+    leaf: Leaf, tensors: dict[str, Tensor], storage: Storage, labels: Int[Tensor, " m"] | None = None
+) -> Tensor | Ragged:
+    """The leaf from its stored tensors, in its type in memory. Raises: ArtifactError for a damaged stream."""
     name = f"{leaf.scope}/{leaf.name}"
+    if leaf.coder is not None:
+        assert labels is not None
+        data = tensors[f"{name}.stream"].numpy().tobytes()
+        try:
+            return leaf.coder.unpack(data, labels.cpu())
+        except ValueError as error:
+            raise ArtifactError(f"The {len(data)} bytes of the leaf {leaf.name!r} cannot be read: {error}.") from error
     if leaf.shape is None:
         return Ragged(tensors[f"{name}.values"], tensors[f"{name}.offsets"])
     value = tensors[name]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from ddbench.budget import Budget, pack, slots
+from ddbench.budget import Budget, pack, pack_jointly, slots
 from ddbench.codec_report.schema import Room
 from ddbench.cost import cost_of
 from ddbench.data import Data
-from ddbench.distill.build import FIRST_GUESS, row_sizes
+from ddbench.distill.build import FIRST_GUESS, row_sizes, set_bytes
 from ddbench.distill.initial import draw
 from ddbench.errors import BudgetError
 from ddbench.interfaces.codec import Codec, Codes
@@ -29,7 +29,7 @@ def first_items(codec: Codec, rarest: int) -> int:
     Where items vary in size it is not known before they are encoded; then as many as packing tries first.
     """
     most = max(1, rarest // codec.signals_per_item)
-    if any(leaf.shape is None for leaf in codec.leaves()):
+    if any(leaf.varies for leaf in codec.leaves()):
         return min(FIRST_GUESS, most)
     target = codec.target
     try:
@@ -57,7 +57,9 @@ class Rooms:
         if most < 1:
             return Room(budget=str(budget), cap_bytes=cap, items=None, why="one item stores more than a class has")
         try:
-            if any(leaf.shape is None for leaf in codec.leaves()):
+            if any(leaf.coder is not None for leaf in codec.leaves()):
+                counts = self._packed_jointly(codec, budget, cap, most)
+            elif any(leaf.shape is None for leaf in codec.leaves()):
                 counts = self._packed(codec, budget, cap, most)
             else:
                 counts = [slots(cost_of(codec.leaves(), codec.target.storage), card.n_classes, cap)] * card.n_classes
@@ -72,12 +74,26 @@ class Rooms:
         leaves, shared = tuple(codec.leaves()), self.ready(codec)
         n = min(FIRST_GUESS, most)
         while True:
-            index = draw(self.data, budget, self.seed, n * codec.signals_per_item).flatten()
-            x, y = self.data.signals(index).to(self.device), self.data.train.labels[index].to(self.device)
-            with torch.no_grad():
-                codes = codec.encode(x, y, shared)
+            codes = self._drawn(codec, shared, budget, n)
             sizes = row_sizes(codes, leaves, self.data.card.n_classes)
             counts = pack(sizes, cost_of(leaves, codec.target.storage), cap)
             if max(counts) < n or n == most:
                 return counts
             n = min(2 * n, most)
+
+    def _packed_jointly(self, codec: Codec, budget: Budget, cap: int, most: int) -> list[int]:
+        """Items of each class that fit when a coder writes them together."""
+        leaves, shared, K = tuple(codec.leaves()), self.ready(codec), self.data.card.n_classes
+
+        def size(n: int) -> int:
+            labels = torch.arange(K).repeat_interleave(n)
+            return set_bytes(shared | self._drawn(codec, shared, budget, n), leaves, codec.target.storage, labels)
+
+        return [pack_jointly(size, most, cap)] * K
+
+    def _drawn(self, codec: Codec, shared: Codes, budget: Budget, n: int) -> Codes:
+        """Item leaves of the first n items a class of the draw."""
+        index = draw(self.data, budget, self.seed, n * codec.signals_per_item).flatten()
+        x, y = self.data.signals(index).to(self.device), self.data.train.labels[index].to(self.device)
+        with torch.no_grad():
+            return codec.encode(x, y, shared)

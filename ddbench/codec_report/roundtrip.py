@@ -83,14 +83,18 @@ class RoundTrip:
         with torch.no_grad():
             return self.codec.encode(part.x, part.y, self.before)
 
-    def stored(self, codes: Codes, items: int) -> tuple[Codes, list[int]]:
-        """(item leaves as they come back from the storage, bytes of each item)."""
+    def stored(self, codes: Codes, labels: Tensor) -> tuple[Codes, list[int]]:
+        """(item leaves as they come back from the storage, bytes of each item); `labels` are the items'.
+
+        Rows that are written together are here a set of their own, a batch's: the bytes of an item are their mean.
+        """
+        items = len(labels)
         sizes, back = [0] * items, {}
         for leaf in self.item_leaves:
             if leaf.name not in codes or len(codes[leaf.name]) != items:
                 raise PluginError(f"The codec {self.label} should encode {items} rows of its leaf {leaf.name!r}.")
-            tensors = store_leaf(leaf, codes[leaf.name], self.storage)
-            back[leaf.name] = restore_leaf(leaf, tensors, self.storage)
+            tensors = store_leaf(leaf, codes[leaf.name], self.storage, labels)
+            back[leaf.name] = restore_leaf(leaf, tensors, self.storage, labels)
             sizes = [a + b for a, b in zip(sizes, _row_bytes(leaf, back[leaf.name], tensors, items))]
         return _on(back, self.device), sizes
 
@@ -111,7 +115,7 @@ class RoundTrip:
             part = self.part(split, spec, index)
             codes, seconds = self._timed(lambda part=part: self.encode(part))
             back.encode_s += seconds
-            stored, sizes = self.stored(codes, len(index) // s)
+            stored, sizes = self.stored(codes, part.item_y)
             back.item_bytes += sizes
             decoded, seconds = self._timed(lambda stored=stored, part=part: self.decode(stored, part, generator))
             back.decode_s += seconds
@@ -124,11 +128,10 @@ class RoundTrip:
         part = self.part(
             split, spec, grouped(split.labels, self.codec.signals_per_item)[0][: BATCH * self.codec.signals_per_item]
         )
-        items = len(part.item_y)
-        stored, _ = self.stored(self.encode(part), items)
+        stored, _ = self.stored(self.encode(part), part.item_y)
         self.decode(stored, part, self.generator())
         encoded, encode_peak = peak_of(lambda: self.encode(part), self.device)
-        stored, _ = self.stored(encoded, items)
+        stored, _ = self.stored(encoded, part.item_y)
         _, decode_peak = peak_of(lambda: self.decode(stored, part, self.generator()), self.device)
         return encode_peak, decode_peak
 
@@ -156,4 +159,5 @@ def _row_bytes(leaf: Leaf, value: Tensor | Ragged, tensors: dict[str, Tensor], i
     """Bytes of each row as they stand in the stored tensors."""
     if isinstance(value, Ragged):
         return [OFFSET_BYTES + n for n in value.offsets.diff().tolist()]
-    return [sum(map(_size, tensors.values())) // max(1, items)] * items
+    each, rest = divmod(sum(map(_size, tensors.values())), max(1, items))
+    return [each + (i < rest) for i in range(items)]

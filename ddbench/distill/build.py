@@ -10,7 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ddbench import rng
-from ddbench.budget import Cost, pack, slots
+from ddbench.artifact.rounding import store_leaf
+from ddbench.budget import Cost, pack, pack_jointly, slots
 from ddbench.cost import cost_of
 from ddbench.data import Data
 from ddbench.distill import initial
@@ -25,7 +26,7 @@ from ddbench.interfaces.codec import Codec, Codes, Ragged, Tensors
 from ddbench.interfaces.method import Matcher, Selector
 from ddbench.interfaces.network import Network, measures
 from ddbench.interfaces.room import Room
-from ddbench.leaf import Leaf
+from ddbench.leaf import Leaf, Storage
 from ddbench.spec.cell import Cell
 
 FIRST_GUESS = 8
@@ -112,6 +113,8 @@ def pick(shop: Workshop, selector: Selector) -> Built:
             f"One item of this codec stores {s} signals; the rarest class of {shop.data.card.name!r} has {rarest}. "
             "Choose a codec that stores fewer in an item."
         )
+    if any(x.coder is not None for x in leaves):
+        return _packed_jointly(shop, selector, task, leaves, most)
     if all(x.shape is not None for x in leaves):
         room = slots(cost, shop.n_classes, shop.cap_bytes)
         n = min(room, most)
@@ -137,6 +140,25 @@ def _packed(
         if max(counts) < n or n == most:
             return counts, codes, n
         n = min(2 * n, most)
+
+
+def _packed_jointly(shop: Workshop, selector: Selector, task: Selection, leaves: tuple[Leaf, ...], most: int) -> Built:
+    """As many items a class as fit when a coder writes them together."""
+    made: dict[int, Codes] = {}
+
+    def size(n: int) -> int:
+        made[n] = shop.encode(selector.select(task, n * shop.codec.signals_per_item))
+        return set_bytes(made[n], leaves, shop.cell.storage, torch.arange(shop.n_classes).repeat_interleave(n))
+
+    n = pack_jointly(size, most, shop.cap_bytes)
+    notes = (f"The rarest class has signals for {most} items, the most of any class.",) if n == most else ()
+    return Built(made[n], (n,) * shop.n_classes, leaves, notes=notes)
+
+
+def set_bytes(codes: Codes, leaves: tuple[Leaf, ...], storage: Storage, labels: Int[Tensor, " m"]) -> int:
+    """Bytes of a whole set as it would be written."""
+    tensors = (t for leaf in leaves for t in store_leaf(leaf, codes[leaf.name], storage, labels).values())
+    return sum(t.numel() * t.element_size() for t in tensors)
 
 
 def _packed_whole(

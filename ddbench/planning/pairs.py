@@ -80,7 +80,7 @@ def _pair(cell: Cell, parts: Parts) -> Iterator[PairFault]:
         yield fault("the method learns by gradient, and the signals are symbols: match codes", "method", "space")
     elif isinstance(method, Matcher) and cell.space == "signal" and not codec.differentiable:
         yield fault("the method learns by gradient, which does not pass through the codec", "codec", "method")
-    elif any(leaf.shape is None for leaf in parts.leaves) and not isinstance(method, Selector):
+    elif any(leaf.varies for leaf in parts.leaves) and not isinstance(method, Selector):
         yield fault("items of varying size can be picked, not learned", "codec", "method")
     if not any(leaf.scope == "item" for leaf in parts.leaves):
         yield fault("the codec stores nothing for an item", "codec")

@@ -84,7 +84,7 @@ def _room(cell: Cell, parts: Parts) -> tuple[int | None, int | None]:
     """(items a class, bytes of the set); None for items of varying size."""
     from ddbench.interfaces.method import Selector
 
-    if any(leaf.shape is None for leaf in parts.leaves):
+    if any(leaf.varies for leaf in parts.leaves):
         return None, None
     K, cost = parts.card.n_classes, cost_of((*parts.leaves, *parts.extra), cell.storage)
     n = items_of(cell, parts)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from ddbench_codecs.dct import Dct
 from ddbench_codecs.decoder import Decoder
 from ddbench_codecs.downsample import Downsample
+from ddbench_codecs.ecvq import Ecvq
 from ddbench_codecs.identity import Identity
 from ddbench_codecs.inr import Inr
 from ddbench_codecs.jpeg import Jpeg
@@ -127,3 +128,8 @@ class TestVq(CodecContract):
 class TestVqByStages(CodecContract):
     codec = Vq
     args: ClassVar[dict[str, Any]] = {"size": 6, "stages": 2, "factor": 2}
+
+
+class TestEcvq(CodecContract):
+    codec = Ecvq
+    args: ClassVar[dict[str, Any]] = {"patch": 3, "size": 12}
