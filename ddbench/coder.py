@@ -1,11 +1,12 @@
-"""A coder: how the rows of an item leaf are written together, without loss, in fewer bytes than one by one."""
+"""A coder: how the rows of an item leaf are written together, without loss, in fewer bytes. torch-free."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from jaxtyping import Int, UInt8
-from torch import Tensor
+if TYPE_CHECKING:
+    from jaxtyping import Int, UInt8
+    from torch import Tensor
 
 
 class Coder(Protocol):
