@@ -82,8 +82,8 @@ class Imported(Codec):
 
     def leaves(self) -> tuple[Leaf, ...]:
         if self.config.form == "pictures":
-            return (Leaf("file", "item", None, "uint8"),)
-        return (Leaf("x", "item", self.shape, self.config.dtype, quantise=False),)
+            return (Leaf("file", "item", None, "uint8", learned=False),)
+        return (Leaf("x", "item", self.shape, self.config.dtype, learned=False, quantise=False),)
 
     def encode(self, x: Float[Tensor, "m *shape"], y: Int[Tensor, " m"], shared: Codes) -> Codes:
         signal, given = self.target.signal, self.config

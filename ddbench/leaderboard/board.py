@@ -106,7 +106,7 @@ def _standing(
     table: Table, row: Row, labels: Labels, by_run: dict[tuple[str, str], Entry], withdrawn: bool
 ) -> Standing:
     method = method_label(row.cell, table.differing(row))
-    if table.has_several_match_networks and not row.is_ceiling:
+    if table.has_several_match_networks and row.is_matched:
         method += f" via {row.cell.network}"
     spaces = row.cell.protocol.student_spaces
     if "code" in spaces and any(r.cell.protocol.student_spaces != spaces for r in table.rows):

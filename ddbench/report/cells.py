@@ -105,7 +105,7 @@ def _line(table: Table, row: Row, decimals: int) -> list[str]:
     cell = row.cell
     codec = NOTHING if row.is_ceiling else codec_label(cell)
     method = method_label(cell, table.differing(row))
-    if table.has_several_match_networks and not row.is_ceiling:
+    if table.has_several_match_networks and row.is_matched:
         method += f" via {cell.network}"
     line = [budget_label(cell), codec, method, span(row.items) + (RAN_OUT if row.ran_out else "")]
     if table.shows_signals:

@@ -51,7 +51,8 @@ def _points(table: Table) -> list[Row]:
 def _name(table: Table, row: Row) -> tuple[str, str]:
     """The row's codec and method as the legend has them."""
     method = method_label(row.cell, table.differing(row))
-    return codec_label(row.cell), method + (f" via {row.cell.network}" if table.has_several_match_networks else "")
+    several = table.has_several_match_networks and row.is_matched
+    return codec_label(row.cell), method + (f" via {row.cell.network}" if several else "")
 
 
 def _assigned(names: Sequence[str], looks: Sequence[str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def label(name: str, table: Table, row: Row, score: Score, among: Collection[str
     if name == "method":
         shown = cell.model_copy(update={"space": "signal"}) if "space" in among else cell
         said = method_label(shown, table.differing(row))
-        several = table.has_several_match_networks and not row.is_ceiling and "network" not in among
+        several = table.has_several_match_networks and row.is_matched and "network" not in among
         return said + (f" via {cell.network}" if several else "")
     return {
         "dataset": cell.dataset_label,

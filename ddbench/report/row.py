@@ -56,6 +56,11 @@ class Row:
         return self.cell.budget is None
 
     @property
+    def is_matched(self) -> bool:
+        """Whether its match network is known: the ceiling has none, a set made elsewhere does not say."""
+        return not self.is_ceiling and self.cell.origin is None
+
+    @property
     def is_learned(self) -> bool:
         """Whether a matching loss moved the items: every update records one, and nothing else does.
 

@@ -123,7 +123,7 @@ class Table:
 
     @cached_property
     def has_several_match_networks(self) -> bool:
-        return len({str(r.cell.network.model_dump()) for r in self.rows if not r.is_ceiling}) > 1
+        return len({str(r.cell.network.model_dump()) for r in self.rows if r.is_matched}) > 1
 
     @cached_property
     def shows_signals(self) -> bool:

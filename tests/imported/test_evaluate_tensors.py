@@ -131,6 +131,23 @@ def test_the_own_recipe_has_a_column_of_its_own_beside_rows_without_one(tmp_path
     assert "–" in row
 
 
+def test_a_row_does_not_say_that_it_was_matched_by_a_network(tmp_path: Path) -> None:
+    from made_up_results import made_up_result
+
+    from ddbench.report.table import Collection
+    from ddbench.spec.cell import Choice
+
+    x, y = real_items()
+    np.savez(tmp_path / "a.npz", x=x.numpy(), y=y.numpy())
+    (one,) = ready(request(tmp_path / "a.npz"))
+    networks = ("convnet", "mlp", "auto")
+    there = [one.cell.model_copy(update={"origin": None, "network": Choice(name=n)}) for n in networks]
+    text = render(Collection(tuple(map(made_up_result, [one.cell, *there]))), "markdown")
+    assert "via mlp" in text
+    (row,) = [line for line in text.splitlines() if "made elsewhere" in line]
+    assert "via" not in row
+
+
 def test_a_budget_that_does_not_hold_the_set_is_refused(tmp_path: Path) -> None:
     x, y = real_items(2)
     np.savez(tmp_path / "two.npz", x=x.numpy(), y=y.numpy())
