@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ddbench.errors import BudgetError, DdbenchError
+from ddbench.interfaces.dataset import DatasetCard
 from ddbench.planning.facts import Parts, asked, card_of, parts_of
 from ddbench.planning.room import code_shape, items_of, match_shape, measured, room_of
 from ddbench.spec.cell import Cell, Choice
@@ -39,9 +40,10 @@ def faults_of(cell: Cell) -> list[PairFault]:
         if cell.budget is None:
             card = card_of(cell.dataset)
             faults += [*_ceiling_of_codes(cell), *_students(cell, card.signal.shape, card.n_classes)]
+            faults += _augmentation(cell, card)
         else:
             parts = parts_of(cell)
-            faults += [*_pair(cell, parts), *_networks(cell, parts)]
+            faults += [*_pair(cell, parts), *_networks(cell, parts), *_augmentation(cell, parts.card)]
             faults += _room(cell, parts)
             if all(fault.axis == "student" for fault in faults):
                 faults += _arguments(cell, parts)
@@ -49,6 +51,15 @@ def faults_of(cell: Cell) -> list[PairFault]:
         axis = "budget" if isinstance(error, BudgetError) else "codec" if cell.budget else "dataset"
         faults.append(PairFault(axis, f"{cell.codec} on {cell.dataset}: {error} {_way_out(cell, 'dataset', 'codec')}"))
     return faults
+
+
+def _augmentation(cell: Cell, card: DatasetCard) -> Iterator[PairFault]:
+    from ddbench.augment import families
+
+    try:
+        families(card.signal.strategy, card.signal.shape)
+    except DdbenchError as error:
+        yield PairFault("dataset", f"{cell.dataset}: {error}")
 
 
 def _way_out(cell: Cell, *axes: str) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_cells import choice, small_cell
 
 from ddbench import data, registry
 from ddbench.errors import DataError, SpecError
+from ddbench.planning.pairs import pair_faults
 
 HEAD = "@problemName Made\n@timeStamps false\n@classLabel true a b\n@data\n"
 TRAIN = "1,2,3:0,0,0:a\n5:1:b\n2,2:4,5:a\n0,1:2,2:b\n"
@@ -103,6 +105,18 @@ def test_japanese_vowels():
     assert torch.bincount(loaded.held_out.labels).tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]  # as published
     lengths = loaded.train.signals[:, -1].sum(1)
     assert (int(lengths.min()), int(lengths.max())) == (7, 26)
+
+
+def test_an_augmentation_that_does_not_fit_is_an_error_of_the_plan():
+    cell = small_cell(method="random", dataset="aeon_series")
+
+    def faults(augmentation):
+        dataset = choice("dataset", "aeon_series", augmentation=augmentation)
+        return pair_faults(cell.model_copy(update={"dataset": dataset}))
+
+    assert faults("jitter_timemask") == []
+    assert any("asks for crop, which has no meaning on masked signals" in fault for fault in faults("crop_jitter"))
+    assert any("unknown operation 'jiter'" in fault for fault in faults("jiter"))
 
 
 def test_cards_import_neither_torch_nor_aeon():
