@@ -18,7 +18,8 @@ from ddbench.distill.loop import Progress
 from ddbench.errors import Divergence
 from ddbench.interfaces.codec import Codes
 from ddbench.planning.facts import cap_bytes
-from ddbench.run.cell import card_of, load_data, measure, workshop
+from ddbench.run.cell import card_of, load_data, workshop
+from ddbench.run.storage import measure
 from ddbench.spec.cell import Cell
 
 BOTH: dict[str, Any] = {"codec": "pca", "codec_args": {"components": 3, "factor": 2, "learn": "both"}, "ipc": 2}
