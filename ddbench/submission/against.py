@@ -12,11 +12,17 @@ TOLERANCE = 1e-9
 
 _Place = tuple[str, str, str, str, int]
 
+TOLD_APART = {"status", "bytes", "artifact", "cell", "key", "run_id", "runs", "notes"}
+"""Fields of a result that have a sentence of their own; whatever is not named here has to stay as it was."""
+SCORED = {"accuracy", "correct"}
+"""The same of a student."""
+
 
 def changes(new: Checked, old: Checked, tolerance: float = TOLERANCE) -> Iterator[Finding]:
     """Whatever keeps `new` from being `old` with results added; identity is key + run id, whatever the file's name.
 
-    A result that proved wrong is flagged, not removed. What can't be read in `old` holds nobody to anything.
+    The tolerance is for accuracies alone; a note may be added, and nothing else may differ. A result that proved wrong
+    is flagged, not removed. What can't be read in `old` holds nobody to anything.
     """
     now: Mapping[tuple[str, str], Entry] = {(e.result.key, e.result.run_id): e for e in new.entries}
     by_run = {e.result.run_id: e for e in new.entries}
@@ -51,18 +57,32 @@ def _changed(before: Result, after: Result, tolerance: float) -> Iterator[str]:
             yield f"{who} of a published result is gone"
         elif place not in old:
             yield f"{who} was added to a published result"
-        elif abs(old[place].accuracy - new[place].accuracy) > tolerance:
-            yield (
-                f"the accuracy of {who} changed from {old[place].accuracy:.6g} to {new[place].accuracy:.6g}, by more "
-                f"than {tolerance:g}"
-            )
-        elif (old[place].correct, old[place].n_test) != (
-            new[place].correct,
-            new[place].n_test,
-        ) and tolerance <= TOLERANCE:
-            yield f"the items that {who} got right changed"
+        else:
+            yield from _rescored(old[place], new[place], who, tolerance)
     if before.cell != after.cell:
         yield "where the arguments of a published result come from (its recipe) changed"
+    if gone := [note for note in before.notes if note not in after.notes]:
+        yield f"a note of a published result is gone: {gone[0][:80]!r}"
+    if changed := _fields(before, after, TOLD_APART):
+        yield f"{', '.join(changed)} of a published result changed"
+
+
+def _rescored(before: StudentRun, after: StudentRun, who: str, tolerance: float) -> Iterator[str]:
+    if abs(before.accuracy - after.accuracy) > tolerance:
+        yield (
+            f"the accuracy of {who} changed from {before.accuracy:.6g} to {after.accuracy:.6g}, by more than "
+            f"{tolerance:g}"
+        )
+    elif tolerance <= TOLERANCE and before.correct != after.correct:
+        yield f"the items that {who} got right changed"
+    if changed := _fields(before, after, SCORED):
+        yield f"{', '.join(changed)} of {who} changed"
+
+
+def _fields(before: Result | StudentRun, after: Result | StudentRun, apart: set[str]) -> list[str]:
+    """Names of the fields that differ, but for those that are told `apart`."""
+    names = [name for name in type(before).model_fields if name not in apart]
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
 
 
 def _by_place(result: Result) -> dict[_Place, StudentRun]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ddbench.errors import ArtifactError, DdbenchError
 from ddbench.report.mandatory import absent
 from ddbench.report.rows import tables
 from ddbench.result.io import ResultError, read_result
-from ddbench.result.schema import Result
+from ddbench.result.schema import Result, StorageReport
 from ddbench.submission.claims import claim_faults
 from ddbench.submission.duplicates import duplicates
 from ddbench.submission.findings import Checked, Entry, Finding
 from ddbench.submission.stored import is_within, stored_faults
+
+if TYPE_CHECKING:
+    from ddbench.artifact.distilled import DistilledSet
 
 RESULT = "result.json"
 
@@ -76,13 +80,15 @@ def _check(files: Sequence[Path], root: Path, measured: bool, decode: bool) -> C
 
 
 def decoding_faults(result: Result, folder: Path) -> Iterator[str]:
-    """What decoding the set shows: as many signals of each class as the result says, finite and of the right shape."""
+    """What the codec shows: as many signals of each class as the result says, finite and of the right shape, and what
+    of its decoder is reported, not charged."""
     if result.artifact is None or result.bytes is None:
         return
     from ddbench.artifact import load
 
     try:
         distilled = load(folder)
+        yield from _decoder_faults(result.bytes, distilled)
         if distilled.lacking:
             return
         labels = distilled.decode()[1].tolist()
@@ -92,6 +98,16 @@ def decoding_faults(result: Result, folder: Path) -> Iterator[str]:
     counts = tuple(labels.count(k) for k in range(distilled.card.n_classes))
     if counts != result.bytes.signals:
         yield f"it claims {sum(result.bytes.signals)} signals; its set decodes to {len(labels)}, or to others a class"
+
+
+def _decoder_faults(said: StorageReport, distilled: DistilledSet) -> Iterator[str]:
+    """Whether a row is ranked rests on these."""
+    from ddbench.run.storage import measure
+
+    found = measure(distilled, distilled.card.cap_bytes)
+    for name in ("decoder", "decoder_training_data", "refitted", "free_in_domain"):
+        if (claimed := getattr(said, name)) != (real := getattr(found, name)):
+            yield f"it claims {claimed!r} as {name} of its bytes; its codec says {real!r}"
 
 
 def _incomplete(entries: Sequence[Entry]) -> Iterator[Finding]:

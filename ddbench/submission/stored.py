@@ -11,6 +11,7 @@ from ddbench.artifact.measure import Measured, measure
 from ddbench.errors import ArtifactError
 from ddbench.result.schema import Result, StorageReport
 from ddbench.submission.claims import NAME
+from ddbench.submission.updates import update_faults
 
 
 def is_within(path: Path, root: Path) -> bool:
@@ -26,6 +27,8 @@ def stored_faults(result: Result, folder: Path, root: Path) -> Iterator[str]:
     if result.artifact is None:
         if result.status == "ok" and result.cell.budget is not None:
             yield "it names no distilled set, so that nobody can check it"
+        elif result.status == "ok":
+            yield from update_faults(result, None)
         return
     if result.artifact.file != TENSORS:
         yield f"its set should be called {TENSORS} and lie beside it; it names {result.artifact.file[:80]!r}"
@@ -45,6 +48,7 @@ def stored_faults(result: Result, folder: Path, root: Path) -> Iterator[str]:
     if result.bytes is not None:
         yield from _bytes(result.bytes, found)
     yield from _card(result, found.card)
+    yield from update_faults(result, found.card)
 
 
 def _bytes(said: StorageReport, found: Measured) -> Iterator[str]:

@@ -29,6 +29,7 @@ from ddbench.run.student_checkpoint import StudentCheckpoint
 from ddbench.spec.cell import Cell
 from ddbench.submission.agreement import CONFIDENCE, compare, figure_of
 from ddbench.submission.claims import claim_faults
+from ddbench.submission.folder import decoding_faults
 from ddbench.submission.stored import stored_faults
 from ddbench.version import __version__
 
@@ -102,7 +103,8 @@ def verify(
 def _refuse_unsound(result: Result, file: Path) -> None:
     if result.status != "ok":
         raise ArtifactError(f"{file} has no score to verify: its status is {result.status}.")
-    if faults := [*claim_faults(result), *stored_faults(result, file.parent, file.parent)]:
+    faults = [*claim_faults(result), *stored_faults(result, file.parent, file.parent)]
+    if faults := faults or [*decoding_faults(result, file.parent)]:
         raise ArtifactError(f"{file} is not sound, so that it is not verified: {'; '.join(faults)}.")
 
 

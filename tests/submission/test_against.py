@@ -63,6 +63,28 @@ def test_other_items_right_at_the_same_accuracy(new: Path, old: Path) -> None:
     assert text.endswith("the items that student 0 of auto (equal_steps, hard labels, signal) got right changed")
 
 
+@pytest.mark.parametrize(
+    ("change", "told_of"),
+    [
+        ({"phases__0__seconds": 0.001}, "phases of a published result changed"),
+        ({"provenance__device": "another"}, "provenance of a published result changed"),
+        ({"runs__0__train_loss": 0.5}, "train_loss of student 0 of auto (equal_steps, hard labels, signal) changed"),
+        ({"losses": [{"step": 0, "loss": 1.0}]}, "losses of a published result changed"),
+    ],
+)
+def test_whatever_else_pages_show_stays_as_it_was(new: Path, old: Path, change: dict, told_of: str) -> None:
+    edit(new / "a", **change)
+    for tolerance in (1e-9, 0.1):
+        (text,) = told(new, old, tolerance)
+        assert text.endswith(told_of)
+
+
+def test_notes_may_be_added_but_not_taken_away(new: Path, old: Path) -> None:
+    edit(old / "a", notes=["One.", "Two."])
+    edit(new / "a", notes=["Three.", "Two."])
+    assert told(new, old) == ["a/result.json: a note of a published result is gone: 'One.'"]
+
+
 def test_changed_bytes_set_key_and_students(new: Path, old: Path) -> None:
     submit(new / "a", None, x=X * 2)
     assert told(new, old) == ["a/result.json: the distilled set of a published result changed"]

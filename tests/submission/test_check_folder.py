@@ -181,11 +181,23 @@ def test_what_tables_would_lack_is_noted_and_refused_on_demand(folder: Path, cap
 
 
 def test_decoding_finds_other_signals_than_the_claimed(folder: Path) -> None:
-    edit(folder / "a", bytes__signals=[2, 1])
+    # with the samples that passes over three signals would see
+    edit(folder / "a", bytes__signals=[2, 1], runs__2__samples_seen=3000, runs__3__samples_seen=3000)
     assert wrong(folder) == []
     assert wrong(folder, decode=True) == [
         "a/result.json: it claims 3 signals; its set decodes to 2, or to others a class"
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "claimed"),
+    [("decoder", 5), ("decoder_training_data", "photographs"), ("refitted", 5), ("free_in_domain", 5)],
+)
+def test_decoding_finds_another_decoder_than_the_claimed(folder: Path, field: str, claimed: object) -> None:
+    edit(folder / "a", **{f"bytes__{field}": claimed})
+    assert wrong(folder) == []
+    (text,) = wrong(folder, decode=True)
+    assert text.startswith(f"a/result.json: it claims {claimed!r} as {field} of its bytes; its codec says ")
 
 
 def test_the_command_says_everything_in_plain_characters(folder: Path, capsys: pytest.CaptureFixture) -> None:

@@ -70,6 +70,7 @@ def test_every_job_only_reads_and_no_text_of_a_stranger_is_run() -> None:
     assert found["permissions"] == {"contents": "read"}
     assert set(found[True]) == {"pull_request", "push"}, "YAML reads the key `on` as true"
     for job in found["jobs"].values():
+        assert "permissions" not in job or job["if"] == "github.event_name == 'push'", "a stranger's job only reads"
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
             assert "${{" not in step.get("run", ""), "what a pull request says must not become a part of a script"
