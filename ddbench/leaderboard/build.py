@@ -14,7 +14,7 @@ from ddbench.leaderboard.markdown import readme
 from ddbench.leaderboard.output import Output
 from ddbench.leaderboard.pages import HERE, STATIC, Pages
 from ddbench.leaderboard.png import PICTURE, Png, picture_place, read_png
-from ddbench.leaderboard.suite_file import suite_text
+from ddbench.leaderboard.suite_file import is_of_a_suite, row_suite
 from ddbench.result.labels import Labels
 
 README = "README.md"
@@ -68,7 +68,8 @@ def _names(made: Sequence[Board], rows: Sequence[tuple[Board, Standing]], pictur
         "site/index.html",
         *(f"site/{name}" for name in STATIC),
         *(f"site/boards/{board.id}.html" for board in made),
-        *(f"site/rows/{standing.id}.{kind}" for _, standing in rows for kind in ("html", "yaml")),
+        *(f"site/rows/{standing.id}.html" for _, standing in rows),
+        *(f"site/rows/{standing.id}.yaml" for _, standing in rows if is_of_a_suite(standing.row.cell)),
         *(f"site/pictures/{id}.png" for id in pictures),
     ]
 
@@ -87,9 +88,9 @@ def _files(
         yield f"site/boards/{board.id}.html", pages.board(board)
         for standing in board.standings:
             picture = pictures.get(standing.id)
-            seeds = sorted({r.cell.seed for r in standing.row.results})
-            suite = suite_text(standing.row.cell, seeds, f"row-{standing.id}")
-            yield f"site/rows/{standing.id}.yaml", suite.encode()
+            suite = row_suite(standing.row, f"row-{standing.id}")
+            if suite is not None:
+                yield f"site/rows/{standing.id}.yaml", suite.encode()
             yield f"site/rows/{standing.id}.html", pages.row(board, standing, suite, picture)
             if picture is not None:
                 yield f"site/pictures/{standing.id}.png", picture.data

@@ -23,8 +23,17 @@ SHAPES = (
     "M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
     "M-6-3L-3-6L0-3L3-6L6-3L3 0L6 3L3 6L0 3L-3 6L-6 3L-3 0Z",
     "M0-6.5L1.8-2L6.3-1.9L2.8 1.1L4 5.6L0 3L-4 5.6L-2.8 1.1L-6.3-1.9L-1.8-2Z",
+    "M-6-2.2H6V2.2H-6Z",
+    "M-2.2-6H2.2V6H-2.2Z",
+    "M-5.5-5.5H5.5L0 0L5.5 5.5H-5.5L0 0Z",
+    "M-5.5-5.5L0 0L5.5-5.5V5.5L0 0L-5.5 5.5Z",
+    "M-5-5H-1.5V1.5H5V5H-5Z",
+    "M5-5H1.5V1.5H-5V5H5Z",
+    "M0-5.5L5.2-1.7L3.2 4.5H-3.2L-5.2-1.7Z",
+    "M-5.5-5.5H5.5V-2H2V5.5H-2V-2H-5.5Z",
 )
-"""Outlines of the marks of methods around (0, 0): circle, square, triangles, diamond, plus, cross, star."""
+"""Outlines of the marks of methods around (0, 0): circle, square, triangles, diamond, plus, cross, star, bars,
+hourglass, bow tie, two angles, pentagon, T."""
 SPREAD = 0.3
 """Rows of one budget stand side by side over this share of the distance to the next budget, in log bytes."""
 LONE_BUDGET = 2.0
@@ -117,7 +126,8 @@ def charts(board: Board) -> Charts | None:
                     high=None if width is None else _place(y(min(y.high, 100 * (found.mean + width)))),
                     colour=codecs[standing.codec],
                     shape=methods[standing.method],
-                    title=f"{standing.name}, {standing.row.cell.budget}: {percent(found.mean, width)} %",
+                    title=f"{standing.name}, {standing.row.cell.budget}, {standing.row.used_bytes:,} bytes for the "
+                    f"set: {percent(found.mean, width)} %",
                     id=standing.id,
                 )
             )

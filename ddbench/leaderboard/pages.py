@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,7 @@ class Pages:
             dot=SHAPES[0],
         )
 
-    def row(self, board: Board, standing: Standing, suite: str, picture: Png | None) -> bytes:
+    def row(self, board: Board, standing: Standing, suite: str | None, picture: Png | None) -> bytes:
         files = []
         for entry in standing.entries:
             place = f"{entry.at}/{RESULT}" if entry.at != "." else RESULT
@@ -147,6 +148,7 @@ class Pages:
             picture=picture,
             picture_seed=ok[0].cell.seed if ok else 0,
             suite=suite,
+            folders=[shlex.quote(entry.at) for entry in standing.entries],
             files=files,
         )
 

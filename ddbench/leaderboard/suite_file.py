@@ -7,11 +7,24 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ddbench.report.rows import Row
 from ddbench.spec.cell import Cell, Choice
+from ddbench.spec.mandatory import NAMES
 
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 """What YAML may read as something else than text."""
+
+
+def is_of_a_suite(cell: Cell) -> bool:
+    """Whether a suite makes the cell; sets made elsewhere, and declared recipes, come from `ddbench evaluate` alone."""
+    return cell.method.name != NAMES.imported and cell.own_recipe is None
+
+
+def row_suite(row: Row, name: str) -> str | None:
+    """The suite of a row's cells; None where there is none."""
+    seeds = sorted({r.cell.seed for r in row.results})
+    return suite_text(row.cell, seeds, name) if is_of_a_suite(row.cell) else None
 
 
 def suite_text(cell: Cell, seeds: Sequence[int], name: str) -> str:

@@ -104,7 +104,10 @@ def test_soft_labels_and_a_learned_step_size_are_charged_and_used(tmp_path: Path
     soft = torch.full((10, 10), 0.02).scatter(1, y[:, None], 0.82)
     save_file({"x": x, "y": soft, "lr": torch.tensor(0.05)}, tmp_path / "soft.safetensors")
     own = lambda protocol, lr: recipe(protocol, lr)  # noqa: E731
-    _, (result,) = evaluated(request(tmp_path / "soft.safetensors", recipe=own), tmp_path / "out")
+    runs, (result,) = evaluated(request(tmp_path / "soft.safetensors", recipe=own), tmp_path / "out")
+    # what the page of such a row tells its reader to run
+    (again,) = ready(Request(path=runs.cell_dir(result.key)))
+    assert again.cell.key == result.key
     assert result.bytes is not None
     assert result.bytes.used == x.numel() * 4 + 10 * 10 * 4 + 4
     assert result.bytes.side == 404
