@@ -50,7 +50,7 @@ class WithLengths(Codec):
     source = "ddbench"
 
     def __init__(self, inner: Codec, target: Target) -> None:
-        """Raises: PluginError where the codec has a leaf of that name itself."""
+        """Raises: PluginError where the codec has a leaf of that name itself, or settles what it learned."""
         super().__init__(inner.config, target)
         self.inner = inner
         for name in OF_THE_CODEC:
@@ -59,6 +59,11 @@ class WithLengths(Codec):
             raise PluginError(
                 f"The codec {inner.title} has a leaf {LENGTH!r}, which is where the framework keeps the lengths of "
                 "masked signals. Rename it, or store masks in the codec itself (`takes_masks`)."
+            )
+        if type(inner).settle is not Codec.settle:
+            raise PluginError(
+                f"The codec {inner.title} puts something real in the place of learned codes, which is not known to "
+                "keep lengths. Store masks in the codec itself (`takes_masks`)."
             )
         (self.most,) = target.signal.extent
 

@@ -115,3 +115,14 @@ def test_a_leaf_called_length_is_a_clash():
     inner.leaves = lambda: (Leaf("length", "item", (1,)),)
     with pytest.raises(PluginError, match="has a leaf 'length'"):
         WithLengths(inner, target())
+
+
+def test_a_codec_that_settles_what_it_learned_stores_masks_itself():
+    inner = codec_for("identity", {}, target(spec=SPEC.bare))
+
+    class Settles(type(inner)):
+        def settle(self, codes, y, train, encoded):
+            return codes
+
+    with pytest.raises(PluginError, match="`takes_masks`"):
+        WithLengths(Settles(inner.config, inner.target), target())
