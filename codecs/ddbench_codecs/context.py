@@ -16,7 +16,8 @@ Grid = Int[np.ndarray, "m t"]
 GROWTH = 4
 """A block is a GROWTH-th of the items before it; the first has one item of every class."""
 WEIGHTS = {"place": 20.0, "class": 12.0, "left": 48.0, "corner": 8.0, "column": 6.0}
-"""How many sightings the estimate of the context before weighs; found on Fashion-MNIST's training set, 64 entries."""
+"""How many sightings the estimate of the context before weighs; the better of two settings on Fashion-MNIST's
+training set (64 entries, 16.6 against 16.7 bytes an item)."""
 
 
 class Counts:
