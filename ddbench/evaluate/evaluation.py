@@ -9,12 +9,14 @@ from ddbench import registry
 from ddbench.augment import families
 from ddbench.data import Data
 from ddbench.evaluate.checkpoint import Checkpoint, Nowhere
+from ddbench.evaluate.estimators import fit_in_turn, whole
 from ddbench.evaluate.schedule import Schedule, schedule_for
 from ddbench.evaluate.scoring import correct
 from ddbench.evaluate.streams import StudentStreams
 from ddbench.evaluate.students import Lesson, Student, train_in_parts
 from ddbench.evaluate.together import Together
 from ddbench.evaluate.trainingset import SplitSet, TrainingSet
+from ddbench.interfaces.estimator import Estimator
 from ddbench.result.schema import StudentRun, pack_bits
 from ddbench.spec.cell import Choice, EvaluationProtocol, Labels, RunColumn, Space, Training
 from ddbench.spec.networks import labels
@@ -43,7 +45,8 @@ def evaluate(
     `reference_items` is K·n₀, what the float32 identity codec would hold. Students of the network `own[0]` are trained
     by `own[1]` instead of the protocol. `told` is what the labels of `train` are, for the records; `by_labels` goes
     through those that the protocol asks for. Columns that would train the same students are trained once and yielded
-    together, and so are students who are trained together. Students in `done` are not trained again; one that was in
+    together, and so are students who are trained together. Estimators are fitted once, to their own end, and stand in
+    every column alike. Students in `done` are not trained again; one that was in
     training goes on from the checkpoint, which is dropped when the next run is asked for.
 
     Raises: SpecError where a network or the augmentation does not take the set's shape.
@@ -141,10 +144,13 @@ class _Evaluation:
     ) -> Iterator[dict[int, Student]]:
         card = self.data.card
         streams = StudentStreams(card.name, card.revision, self.seed, group.choice.name)
+        network = registry.build("network", group.choice.name, group.choice.args)
+        if isinstance(network, Estimator):
+            return fit_in_turn(network, card.n_classes, train, streams, students, progress, device)
         strategy = _strategy(self.data, group.training)
         lesson = Lesson(train, group.training, group.schedule, streams, strategy, self.told, self.space)
         return train_in_parts(
-            registry.build("network", group.choice.name, group.choice.args),
+            network,
             card.n_classes,
             lesson,
             students,
@@ -169,7 +175,7 @@ class _Evaluation:
                 n_test=len(row),
                 correct=pack_bits(row.tolist()),
                 steps=student.steps,
-                samples_seen=group.schedule.samples(student.steps),
+                samples_seen=student.samples_seen,
                 train_loss=student.train_loss,
                 space=self.space,
             )
@@ -196,8 +202,10 @@ def _groups(
         rule = own[1] if own and own[0] == choice else training
         families(_strategy(data, rule), train.shape)
         by_schedule: dict[Schedule, list[RunColumn]] = {}
+        by_itself = issubclass(registry.load("network", choice.name), Estimator)
         for column in columns:
-            by_schedule.setdefault(schedule_for(column, rule, len(train), reference_items), []).append(column)
+            schedule = whole(len(train)) if by_itself else schedule_for(column, rule, len(train), reference_items)
+            by_schedule.setdefault(schedule, []).append(column)
         groups += [_Group(choice, label, rule, schedule, tuple(named)) for schedule, named in by_schedule.items()]
     return _Evaluation(train, data, protocol.students, seed, tuple(groups), told, space)
 

@@ -47,5 +47,5 @@ def correct(
 
 
 def _right(model: nn.Module, x: Tensor, y: Tensor) -> Bool[Tensor, " b"]:
-    logits = model(x.to(next(model.parameters()).dtype))
+    logits = model(x.to(next(model.parameters(), x).dtype))
     return (logits.argmax(1) == y) & ~logits.isnan().any(1)

@@ -9,7 +9,7 @@ from math import isfinite
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
@@ -48,8 +48,9 @@ class Lesson:
 class Student:
     """A trained student. `train_loss` is the mean of its last epoch, None where it stopped at a non-finite loss."""
 
-    model: Classifier
+    model: nn.Module
     steps: int
+    samples_seen: int
     train_loss: float | None
 
 
@@ -187,7 +188,7 @@ def _train(
             checkpoint.save(holder.state(step + 1))
     progress(1.0)
     return [
-        Student(model, steps, loss)
+        Student(model, steps, schedule.samples(steps), loss)
         for model, steps, loss in zip(weights.models, watch.steps.tolist(), watch.last_epoch())
     ]
 

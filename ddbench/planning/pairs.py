@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ddbench.errors import BudgetError, DdbenchError
 from ddbench.interfaces.dataset import DatasetCard
 from ddbench.planning.facts import Parts, asked, card_of, parts_of
-from ddbench.planning.room import code_shape, items_of, match_shape, measured, room_of
+from ddbench.planning.room import by_itself, code_shape, items_of, match_shape, measured, room_of
 from ddbench.spec.cell import Cell, Choice
 
 
@@ -153,10 +153,14 @@ def _ceiling_of_codes(cell: Cell) -> Iterator[PairFault]:
 
 
 def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
+    from ddbench.interfaces.estimator import NO_MATCH
     from ddbench.interfaces.method import Matcher
 
     shape = match_shape(cell, parts)
-    if isinstance(parts.method, Matcher) and shape is not None:
+    if isinstance(parts.method, Matcher) and by_itself(cell.network):
+        way = "Match with a neural network such as auto, and name it among the protocol's networks."
+        yield PairFault("network", f"'{cell.network}' is no match network: {NO_MATCH}. {way}")
+    elif isinstance(parts.method, Matcher) and shape is not None:
         refusal = _refused(cell, cell.network, shape, parts.card.n_classes, "match network")
         if refusal:
             yield PairFault("network", refusal if cell.space == "signal" else f"{cell.codec}: {refusal}")
@@ -169,6 +173,8 @@ def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
 
 def _students(cell: Cell, shape: tuple[int, ...], n_classes: int, told: str = "") -> Iterator[PairFault]:
     for i, choice in enumerate(cell.protocol.networks):
+        if by_itself(choice):
+            continue  # it says what it does not take when it is fitted: there is nothing to build
         if refusal := _refused(cell, choice, shape, n_classes, "student"):
             yield PairFault("student", told + refusal, i)
 

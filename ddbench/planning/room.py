@@ -75,6 +75,13 @@ def measured(choice: Choice, shape: tuple[int, ...], n_classes: int) -> Measured
     return _measured(registry.load("network", choice.name), choice.name, canonical(choice.args), shape, n_classes)
 
 
+def by_itself(choice: Choice) -> bool:
+    """Whether the network is an estimator, which nothing is known of before it is fitted."""
+    from ddbench.interfaces.estimator import Estimator
+
+    return issubclass(registry.load("network", choice.name), Estimator)
+
+
 @lru_cache(maxsize=256)
 def _measured(plugin: type[Any], name: str, args: str, shape: tuple[int, ...], n_classes: int) -> Measured:
     from ddbench.interfaces.network import measures

@@ -10,6 +10,7 @@ from torch import nn
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded
 from ddbench.interfaces.dataset import Dataset, DatasetCard
+from ddbench.interfaces.estimator import Estimator
 from ddbench.interfaces.method import Ceiling, Matcher, MatcherConfig, Selector
 from ddbench.interfaces.network import Classifier, Network
 from ddbench.interfaces.plugin import PluginConfig
@@ -204,6 +205,13 @@ class MapsOnly(Auto):
         return super().build(shape, n_classes)
 
 
+class Trees(Estimator):
+    version, source = "1", "made up"
+
+    def fit(self, x, y, weight, n_classes, seed):
+        raise AssertionError("planning fits nothing")
+
+
 class FromFour(Auto):
     def build(self, shape, n_classes):
         if max(shape) < 4:
@@ -221,6 +229,6 @@ PLUGINS = {
         "random": "Random", "learn": "Learn", "pixel": "PixelLearn", "clash": "Clash", "full": "Full", "picky": "Picky",
         "faulty": "Faulty",
     },
-    "network": {"auto": "Auto", "maps": "MapsOnly", "from_four": "FromFour"},
+    "network": {"auto": "Auto", "maps": "MapsOnly", "from_four": "FromFour", "trees": "Trees"},
     "engine": {},
 }  # fmt: skip

@@ -44,6 +44,8 @@ def cell_of(fakes):
         {"dataset": "rows"},
         {"codec": "half", "network": "maps"},
         {"dataset": "rows", "method": "random", "network": "maps"},
+        {"dataset": "rows", "protocol": {"networks": ["auto", "trees"]}},
+        {"method": "random", "network": "trees", "protocol": {"networks": ["trees"]}},
     ],
 )
 def test_pairs_that_are_defined(cell_of, given):
@@ -56,6 +58,7 @@ def test_pairs_that_are_defined(cell_of, given):
         ({"method": "pixel", "space": "code"}, "method", "the method is defined in signal space"),
         ({"codec": "masked", "space": "code"}, "codec", "the codec has no code space"),
         ({"codec": "stiff"}, "codec", "gradient, which does not pass"),
+        ({"network": "trees"}, "network", "'trees' is no match network: it is fitted in one go"),
         ({"codec": "jpeg"}, "codec", "gradient"),
         ({"codec": "hollow", "method": "random"}, "codec", "stores nothing for an item"),
         ({"method": "clash", "budget": {"ipc": 2}}, "codec", "both store a leaf called z"),
