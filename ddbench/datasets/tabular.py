@@ -1,4 +1,4 @@
-"""Two small sets that scikit-learn ships: a table of 30 columns, and 8 × 8 digits. Nothing is downloaded.
+"""Small sets that scikit-learn ships: tables of numbers, and 8 × 8 digits. Nothing is downloaded.
 
 Both come as one piece; the split into training and test is ours: stratified, seeded, a fifth for test. Their constants
 (digest, mean, std, all by tools/make_tabular_constants.py) stand in a JSON file, so that a card imports nothing.
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ddbench import rng
 from ddbench.canonical import digest
 from ddbench.datasets.stratify import stratified
+from ddbench.datasets.table_columns import Numbers
+from ddbench.datasets.table_sets import named_rows
 from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.signal import SignalSpec
@@ -22,6 +24,8 @@ from ddbench.interfaces.signal import SignalSpec
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float64, Int64
+
+    from ddbench.interfaces.display import DisplayOf
 
 CONSTANTS = Path(__file__).parent / "files" / "tabular.json"
 TEST_SHARE = 0.2
@@ -42,7 +46,7 @@ class Whole(NamedTuple):
 
 @cache
 def constants(name: str) -> dict[str, Any]:
-    """What is known of a set without reading it: `sha256`, `per_class`, `mean`, `std`."""
+    """What is known of a set without reading it: `sha256`, `per_class`, `columns`, `mean`, `std`."""
     return json.loads(CONSTANTS.read_text(encoding="utf-8"))[name]
 
 
@@ -106,6 +110,11 @@ def card(name: str, signal: SignalSpec, class_names: tuple[str, ...], signal_byt
     )
 
 
+def shown(name: str) -> DisplayOf:
+    """Rows in words, by the names of the columns."""
+    return named_rows([Numbers(column) for column in constants(name)["columns"]])
+
+
 class BreastCancer(Dataset):
     """Breast cancer Wisconsin (diagnostic): 569 rows of 30 measurements of cell nuclei, two classes."""
 
@@ -119,6 +128,45 @@ class BreastCancer(Dataset):
 
     def load(self) -> tuple[Split, Split]:
         return load("breast_cancer", (30,))
+
+    def display(self) -> DisplayOf:
+        return shown("breast_cancer")
+
+
+class Wine(Dataset):
+    """Wine recognition: 178 wines of three growers, 13 chemical measurements."""
+
+    version = "1"
+    source = "S. Aeberhard, M. Forina, Wine, UCI, 1992"
+
+    def card(self) -> DatasetCard:
+        known = constants("wine")
+        signal = SignalSpec((13,), tuple(known["mean"]), tuple(known["std"]), augmentation="jitter")
+        return card("wine", signal, ("first", "second", "third"), signal_bytes=4 * 13)
+
+    def load(self) -> tuple[Split, Split]:
+        return load("wine", (13,))
+
+    def display(self) -> DisplayOf:
+        return shown("wine")
+
+
+class Iris(Dataset):
+    """Iris: 150 flowers of three species, four lengths."""
+
+    version = "1"
+    source = "R. Fisher, Annals of Eugenics 7, 1936"
+
+    def card(self) -> DatasetCard:
+        known = constants("iris")
+        signal = SignalSpec((4,), tuple(known["mean"]), tuple(known["std"]), augmentation="jitter")
+        return card("iris", signal, ("setosa", "versicolor", "virginica"), signal_bytes=4 * 4)
+
+    def load(self) -> tuple[Split, Split]:
+        return load("iris", (4,))
+
+    def display(self) -> DisplayOf:
+        return shown("iris")
 
 
 class Digits(Dataset):

@@ -68,7 +68,7 @@ class TextFile(Dataset):
         """Raises: DataError naming file and row of what is wrong."""
         config = self.config
         files = [data_root() / name for name in (config.file, config.test_file) if name]
-        stamps = tuple(_stamp(file) for file in files)
+        stamps = tuple(stamp(file) for file in files)
         return _texts(config.model_dump_json(), tuple(files), stamps)
 
     def card(self) -> DatasetCard:
@@ -91,7 +91,7 @@ def _texts(written: str, files: tuple[Path, ...], stamps: tuple[tuple[int, int],
     return text_set(Path(config.file).with_suffix("").as_posix(), train, test[0] if test else None, config.length)
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def stamp(file: Path) -> tuple[int, int]:
     try:
         found = file.stat()
     except OSError as error:

@@ -9,11 +9,11 @@ import pytest
 
 from ddbench.datasets.embedded import FashionMnistSmall
 from ddbench.datasets.idx import FashionMnist, Mnist
-from ddbench.datasets.tabular import BreastCancer, Digits
+from ddbench.datasets.tabular import BreastCancer, Digits, Iris, Wine
 from ddbench.datasets.torchvision_sets import Cifar10, Cifar100, Svhn
 from ddbench.registry import contract_faults
 
-ALL = [FashionMnistSmall, FashionMnist, Mnist, Cifar10, Cifar100, Svhn, BreastCancer, Digits]
+ALL = [FashionMnistSmall, FashionMnist, Mnist, Cifar10, Cifar100, Svhn, BreastCancer, Digits, Iris, Wine]
 
 
 @pytest.mark.parametrize("dataset", ALL)

@@ -12,17 +12,22 @@ from sklearn import datasets
 
 from ddbench.data import load
 from ddbench.datasets import tabular
-from ddbench.datasets.tabular import BreastCancer, Digits
+from ddbench.datasets.tabular import BreastCancer, Digits, Iris, Wine
 from ddbench.errors import DataError
 
 FIRST_TEST_ROWS = [2, 4, 8, 11, 14]
-BOTH = pytest.mark.parametrize(
+SETS = pytest.mark.parametrize(
     ("dataset", "loader", "scale"),
-    [(BreastCancer, datasets.load_breast_cancer, 1.0), (Digits, datasets.load_digits, 16.0)],
+    [
+        (BreastCancer, datasets.load_breast_cancer, 1.0),
+        (Digits, datasets.load_digits, 16.0),
+        (Iris, datasets.load_iris, 1.0),
+        (Wine, datasets.load_wine, 1.0),
+    ],
 )
 
 
-@BOTH
+@SETS
 def test_splits_are_a_stratified_partition(dataset, loader, scale):
     values, labels = loader(return_X_y=True)
     data = load(dataset())
@@ -40,7 +45,7 @@ def _sorted_rows(table: np.ndarray) -> np.ndarray:
     return table[np.lexsort(table.T)]
 
 
-@BOTH
+@SETS
 def test_constants_are_those_of_the_training_split(dataset, loader, scale):
     data = load(dataset())
     raw = data.train.signals.double().numpy()
@@ -63,6 +68,13 @@ def test_shapes_and_names_say_what_the_data_are():
     assert digits.card.signal.shape == (1, 8, 8)
     assert (float(digits.train.signals.min()), float(digits.train.signals.max())) == (0.0, 1.0)
     assert cancer.train.signals.dtype == digits.train.signals.dtype == torch.float32
+
+
+def test_rows_are_told_by_the_names_of_their_columns():
+    iris = load(Iris())
+    told = Iris().display()(iris.card.signal, iris.train.signals).words(iris.train.signals[0])
+    assert told == "sepal length (cm) 5.1, sepal width (cm) 3.5, petal length (cm) 1.4, petal width (cm) 0.2"
+    assert iris.card.class_names == tuple(datasets.load_iris().target_names)
 
 
 def test_the_split_does_not_move():
