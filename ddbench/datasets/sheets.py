@@ -29,8 +29,8 @@ class Sheet:
 
     def take(self, index: Iterable[int]) -> Sheet:
         index = list(index)
-        rows, places = (tuple(values[i] for i in index) for values in (self.rows, self.places))
-        return Sheet(self.file, self.columns, rows, places)
+        rows = tuple(self.rows[i] for i in index)
+        return Sheet(self.file, self.columns, rows, tuple(self.places[i] for i in index))
 
     def ordered(self, columns: Sequence[str]) -> Sheet:
         """The same with these columns in this order."""
