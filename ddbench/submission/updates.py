@@ -15,7 +15,8 @@ from ddbench.spec.networks import labels
 def update_faults(result: Result, card: Card | None) -> Iterator[str]:
     """Sentences on updates that are not those of the column's schedule; `card` is the set's, None for the ceiling.
 
-    A student whose loss was not finite stopped where it was. Students of the match network are passed over where the
+    A student whose loss was not finite stopped where it was. An estimator counts no updates and saw every item once,
+    whatever the column: who says so is shown with 0 updates. Students of the match network are passed over where the
     set stores something of the method's own: that may be a recipe, as a learned step size is.
     """
     if result.bytes is None:
@@ -26,6 +27,8 @@ def update_faults(result: Result, card: Card | None) -> Iterator[str]:
     for run in result.runs:
         schedule = _schedule(result, run, card)
         if schedule is None or brought.get(run.network) == own:
+            continue
+        if (run.steps, run.samples_seen) == (0, schedule.epoch_items):
             continue
         stopped = run.train_loss is None and run.steps <= schedule.steps
         steps = run.steps if stopped else schedule.steps

@@ -53,6 +53,14 @@ def test_a_student_that_stopped_has_fewer(tmp_path: Path) -> None:
     assert len(told(tmp_path)) == 1
 
 
+def test_an_estimator_counts_no_updates(tmp_path: Path) -> None:
+    submit(tmp_path / "a")
+    edit(tmp_path / "a", runs__0__steps=0, runs__0__samples_seen=2)
+    assert told(tmp_path) == []
+    edit(tmp_path / "a", runs__0__samples_seen=0)
+    assert len(told(tmp_path)) == 1
+
+
 def test_the_published_rows_are_sound() -> None:
     """Real rows: both columns, students on codes, ceilings, learned step sizes."""
     from ddbench.artifact.measure import measure
