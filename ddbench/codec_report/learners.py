@@ -41,6 +41,7 @@ class School:
         streams = StudentStreams(card.name, card.revision, seed, self.network.name)
         lesson = Lesson(train.to(self.device), self.training, equal_epochs(self.training, len(train)), streams)
         (student,) = train_students(self._network(), card.n_classes, lesson, [0], device=self.device, progress=tell)
+        assert isinstance(student.model, Classifier), "what was trained by gradient has an embedding"
         return student.model
 
     def accuracy(self, model: Classifier) -> float:
