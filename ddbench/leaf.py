@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ddbench.coder import Coder
+    from ddbench.coding.coder import Coder
 
 Scope = Literal["item", "class", "set"]
 Storage = Literal["float32", "float16", "bfloat16", "uint8"]

@@ -10,13 +10,13 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Generator, Tensor
 
+from ddbench.coding.context_coder import ContextCoder
 from ddbench.errors import ArtifactError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.codebook import distances, fitted, sample
-from ddbench_codecs.context_coder import ContextCoder
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.patches import from_patches, to_patches
 
@@ -38,7 +38,7 @@ class Ecvq(Codec):
     `bytes → indices → entries → patches → x̂`
 
     The codebook is fitted by k-means on patches of the training set and is charged. Bits are those of an adaptive
-    context model (place, class, neighbours: `ddbench_codecs.context`), which the reader builds from the items as they
+    context model (place, class, neighbours: `ddbench.coding.context`), which the reader builds from the items as they
     are read, so that it costs nothing. An item's bytes depend on the items before it: only selectors use the codec,
     and a budget holds as many items as fit when written. With uint8 storage the codebook has one range.
     """

@@ -30,8 +30,11 @@ class LeafCard(_Record):
     dtype: str
     side: bool
     quantise: bool
-    of_method: bool = Field(False, description="Declared by the matcher (a step size, soft labels), not by the codec.")
-    coded: Annotated[bool, ADDED] = Field(False, description="Rows are written together, by the codec's coder.")
+    of_method: bool = Field(False, description="Declared by the method (a step size, soft labels), not by the codec.")
+    coded: Annotated[bool, ADDED] = Field(
+        False,
+        description="Rows are written together, by the coder of whoever declared the leaf: codec or method.",
+    )
 
     _without_added = without_added
 
@@ -47,6 +50,9 @@ class Card(_Record):
     signal: SignalSpec
     codec: Choice
     codec_version: str
+    method: Annotated[Choice | None, ADDED] = Field(
+        None, description="The method, where a coder of its own has written a leaf of its own."
+    )
     storage: Storage
     cap_bytes: int = Field(ge=0, description="Bytes that the set was allowed; codecs may shape their leaves by it.")
     counts: tuple[Annotated[int, Field(ge=0)], ...] = Field(

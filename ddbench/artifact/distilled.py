@@ -15,14 +15,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from ddbench import rng
+from ddbench import registry, rng
 from ddbench.artifact.card import Card, LeafCard, read_card
 from ddbench.artifact.header import read_header
 from ddbench.artifact.layout import CARD as CARD
 from ddbench.artifact.layout import TENSORS as TENSORS
 from ddbench.artifact.layout import leaf_of, misfit, rows_of, side_bytes, tensors_of
 from ddbench.artifact.rounding import restore_leaf, store_leaf
-from ddbench.errors import ArtifactError, RunError
+from ddbench.errors import ArtifactError, PluginError, RunError, SpecError
 from ddbench.files import read_bytes, write_atomic
 from ddbench.interfaces.codec import Codec, Codes, Target
 from ddbench.interfaces.lengths import codec_for
@@ -142,11 +142,29 @@ def leaf_cards(leaves: Sequence[Leaf], of_method: bool = False) -> tuple[LeafCar
 
 
 def leaves_of(card: Card, file: Path) -> list[Leaf]:
-    """The leaves as they stand in the file; those whose rows are written together with their codec's coder."""
+    """The leaves as they stand in the file, with the coders of those whose rows are written together.
+
+    Raises: ArtifactError where the codec or the method that has the coder is not what wrote the set.
+    """
     coders = {}
-    if any(x.coded for x in card.leaves):
-        coders = {leaf.name: leaf.coder for leaf in codec_of(card, file).leaves()}
+    if any(x.coded and not x.of_method for x in card.leaves):
+        coders |= {leaf.name: leaf.coder for leaf in codec_of(card, file).leaves()}
+    if any(x.coded and x.of_method for x in card.leaves):
+        coders |= {leaf.name: leaf.coder for leaf in _of_method(card, file)}
     return [replace(leaf_of(x), coder=coders.get(x.name)) for x in card.leaves]
+
+
+def _of_method(card: Card, file: Path) -> tuple[Leaf, ...]:
+    """The leaves of the method that a card names."""
+    if card.method is None:
+        raise ArtifactError(f"{file} holds a leaf that a method's coder wrote; its card should name the method.")
+    try:
+        leaves = registry.build("method", card.method.name, card.method.args).extra_leaves(card.n_classes)
+    except (SpecError, PluginError) as error:
+        raise ArtifactError(f"{file} holds a leaf that the method '{card.method}' wrote: {error}") from error
+    if leaf_cards(leaves, of_method=True) != tuple(x for x in card.leaves if x.of_method):
+        raise ArtifactError(f"{file} holds other leaves than the method '{card.method}' stores. Its card was changed.")
+    return leaves
 
 
 def save(folder: Path, card: Card, codes: Codes) -> Card:

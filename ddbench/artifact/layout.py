@@ -51,5 +51,5 @@ def misfit(part: str, wanted: tuple[str, tuple[int, ...] | None], found: tuple[s
 def side_bytes(card: Card, parts: Iterable[tuple[str, int]]) -> int:
     """Bytes of side information: tensors of side leaves, ranges and offsets."""
     side = {f"{leaf.scope}/{leaf.name}" for leaf in card.leaves if leaf.side}
-    extra = (".range", ".offsets")
-    return sum(n for name, n in parts if name.removesuffix(".values") in side or name.endswith(extra))
+    sides = {*side, *(f"{name}.values" for name in side), *(f"{name}.stream" for name in side)}
+    return sum(n for name, n in parts if name in sides or name.endswith((".range", ".offsets")))

@@ -11,8 +11,8 @@ from ddbench.budget import Budget, pack, pack_jointly, slots
 from ddbench.codec_report.schema import Room
 from ddbench.cost import cost_of
 from ddbench.data import Data
-from ddbench.distill.build import FIRST_GUESS, row_sizes, set_bytes
 from ddbench.distill.initial import draw
+from ddbench.distill.picking import FIRST_GUESS, row_sizes, set_bytes
 from ddbench.errors import BudgetError
 from ddbench.interfaces.codec import Codec, Codes
 from ddbench.interfaces.dataset import DatasetCard

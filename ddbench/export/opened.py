@@ -16,7 +16,7 @@ from ddbench.imported.own import Own, read_own
 from ddbench.imported.read import is_ours
 from ddbench.interfaces.dataset import DatasetCard
 from ddbench.planning.facts import card_of
-from ddbench.run.cell import complete, fit_on, own_labels
+from ddbench.run.cell import complete, fit_on
 from ddbench.spec.cell import Choice
 
 
@@ -59,7 +59,8 @@ def opened(path: Path) -> Opened:
     x, source = stored.decode_items()
     soft = None
     if own.cell is not None:
-        soft = own_labels(registry.build("method", own.cell.method.name, own.cell.method.args), stored)
+        method = registry.build("method", own.cell.method.name, own.cell.method.args)
+        soft = method.own_labels(stored.codes, stored.labels, stored.card.n_classes)
     return Opened(own, x, stored.labels[source], None if soft is None else soft[source])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
@@ -34,7 +34,11 @@ class ImportedSet(Given):
     Config = ImportedSetConfig
     config: ImportedSetConfig
 
-    def own_labels(self, codes: Codes) -> Float[Tensor, "m k"] | None:
+    @property
+    def stores_labels(self) -> bool:
+        return self.config.soft_labels != "none"
+
+    def own_labels(self, codes: Codes, y: Int[Tensor, " m"], n_classes: int) -> Float[Tensor, "m k"] | None:
         if self.config.soft_labels == "none":
             return None
         stored = codes[LABELS]

@@ -29,6 +29,19 @@ class Method(Plugin):
 
     spaces: ClassVar[tuple[Space, ...]] = ("signal", "code")
 
+    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
+        """Leaves of the method's own (a step size, soft labels), stored and charged beside the codec's."""
+        return ()
+
+    @property
+    def stores_labels(self) -> bool:
+        """Whether sets bring soft labels; students may then be trained on them, by the protocol's `labels`."""
+        return False
+
+    def own_labels(self, codes: Codes, y: Int[Tensor, " m"], n_classes: int) -> Float[Tensor, "m k"] | None:
+        """Probabilities of the soft labels that a set stores with its items, of classes `y`; None where it has none."""
+        return None
+
 
 class Ceiling(Method):
     """Trains on the whole dataset: exempt from the budget, an upper reference."""
@@ -41,9 +54,38 @@ class Given(Method):
 
     spaces: ClassVar[tuple[Space, ...]] = ("signal",)
 
-    @abstractmethod
-    def own_labels(self, codes: Codes) -> Float[Tensor, "m k"] | None:
-        """Probabilities of the soft labels that the set stores with its items; None where it stores none."""
+
+class Maker(Method):
+    """A method that makes sets here, by picking or by learning; it may look at all real values beforehand."""
+
+    def entries(self, room: Room) -> Sequence[tuple[dict[str, Any], int]]:
+        """(coordinates, bytes) of each cache entry that `prepare` will keep, as it gives them to `PrepareTask.kept`.
+
+        Plans add them up, each once for all cells that share it. Default: none, or not known beforehand.
+        """
+        return ()
+
+    def prepare_passes(self, room: Room) -> float:
+        """Forward passes of one match-space value that `prepare` takes, roughly, counted as `Matcher.passes`."""
+        return 0.0
+
+    @property
+    def uses_network(self) -> bool:
+        """Whether the match network has to take the match space's shape."""
+        return self.prepares
+
+    @property
+    def prepares(self) -> bool:
+        """Whether `prepare` does anything under these arguments."""
+        return type(self).prepare is not Maker.prepare
+
+    def prepare(self, task: PrepareTask) -> Tensors:
+        """What the method needs beforehand (expert trajectories, a teacher), from its match space's real values."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the row must know of it besides its arguments: that it is a variant, and of what."""
+        return ()
 
 
 class SelectTask(Protocol):
@@ -73,7 +115,7 @@ class SelectTask(Protocol):
         ...
 
 
-class Selector(Method):
+class Selector(Maker):
     """Picks real training items."""
 
     nested: ClassVar[bool] = True
@@ -82,6 +124,13 @@ class Selector(Method):
     @abstractmethod
     def select(self, task: SelectTask, n: int) -> Int[Tensor, "k n"]:
         """n training indices of each class, best first where the method ranks them."""
+
+    def extra(self, prepared: Tensors, index: Int[Tensor, "m s"], y: Int[Tensor, " m"]) -> Tensors:
+        """Rows of `extra_leaves` for a set of items that store `s` training items each, of classes `y`.
+
+        `prepared` is what `prepare` gave.
+        """
+        return {}
 
 
 class MatchTask(Protocol):
@@ -218,12 +267,12 @@ class MatcherConfig(PluginConfig):
     )
 
 
-class Matcher(Method):
+class Matcher(Maker):
     """Learns codes by gradient descent on a matching loss. Its `Config` derives from `MatcherConfig`."""
 
-    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
-        """Learned leaves of the matcher's own (a step size, soft labels), stored and charged beside the codec's."""
-        return ()
+    @property
+    def uses_network(self) -> bool:
+        return True
 
     def initial_extra(self, items: int, n_classes: int) -> Tensors:
         """First values of `extra_leaves` for a set of `items` items in all."""
@@ -244,6 +293,17 @@ class Matcher(Method):
         """
         return None
 
+    @property
+    def stores_labels(self) -> bool:
+        return self.label_leaf is not None
+
+    def own_labels(self, codes: Codes, y: Int[Tensor, " m"], n_classes: int) -> Float[Tensor, "m k"] | None:
+        if self.label_leaf is None:
+            return None
+        logits = codes[self.label_leaf]
+        assert isinstance(logits, Tensor), "labels are a leaf of fixed shape"
+        return logits.softmax(1)
+
     def start(self) -> Start:
         """What the first items are."""
         return "real"
@@ -255,32 +315,12 @@ class Matcher(Method):
         update. Raises: SpecError saying what was asked, what there is, and what to give instead.
         """
 
-    def entries(self, room: Room) -> Sequence[tuple[dict[str, Any], int]]:
-        """(coordinates, bytes) of each cache entry that `prepare` will keep, as it gives them to `PrepareTask.kept`.
-
-        Plans add them up, each once for all cells that share it. Default: none, or not known beforehand.
-        """
-        return ()
-
     def passes(self, room: Room) -> float | None:
         """How many forward passes of one match-space value all updates take, roughly; plans make hours of it.
 
         A backward pass counts as two, one through a gradient as four. Default: not known.
         """
         return None
-
-    def prepare_passes(self, room: Room) -> float:
-        """The same of `prepare`. Default: none."""
-        return 0.0
-
-    @property
-    def prepares(self) -> bool:
-        """Whether `prepare` does anything under these arguments."""
-        return type(self).prepare is not Matcher.prepare
-
-    def prepare(self, task: PrepareTask) -> Tensors:
-        """What the matcher needs before its loop (expert trajectories); stands in `task.prepared` then."""
-        return {}
 
     def suits(
         self, task: PrepareTask, prepared: Tensors, x: Float[Tensor, "b *shape"], y: Int[Tensor, " b"]
@@ -296,10 +336,6 @@ class Matcher(Method):
     def accepts(self, loss: float) -> bool:
         """Whether an update is taken at this (finite) loss. One that is not leaves all as it was, and is counted."""
         return True
-
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the row must know of it besides its arguments: that it is a variant, and of what."""
-        return ()
 
     def recipe(self, codes: Codes) -> dict[str, Any]:
         """Fields of `Training` that students of the match network take from the set itself (a learned step size)."""

@@ -93,7 +93,6 @@ def parts_of(cell: Cell) -> Parts:
     """The plug-ins of a cell that has a budget. Raises: DdbenchError where one refuses."""
     from ddbench.interfaces.codec import Target
     from ddbench.interfaces.lengths import codec_for
-    from ddbench.interfaces.method import Matcher
 
     card = card_of(cell.dataset)
     cap = cap_bytes(cell, card)
@@ -105,7 +104,5 @@ def parts_of(cell: Cell) -> Parts:
         return codec, tuple(codec.leaves())
 
     codec, leaves = asked(f"The codec '{cell.codec}'", make)
-    extra = ()
-    if isinstance(method, Matcher):
-        extra = asked(f"The method '{cell.method}'", lambda: tuple(method.extra_leaves(card.n_classes)))
+    extra = asked(f"The method '{cell.method}'", lambda: tuple(method.extra_leaves(card.n_classes)))
     return Parts(card, cap, codec, method, leaves, extra)

@@ -44,14 +44,15 @@ def work_of(cell: Cell, parts: Parts | None, items: int | None, reference: int |
 
     Codecs are not in it: a deep decoder in the loop adds its own.
     """
-    from ddbench.interfaces.method import Matcher
+    from ddbench.interfaces.method import Maker, Matcher
 
     prepare, updates = 0.0, 0.0
-    if parts is not None and isinstance(parts.method, Matcher):
+    if parts is not None and isinstance(parts.method, Maker) and parts.method.uses_network:
         room = room_of(cell, parts)
-        passes, flop = parts.method.passes(room), room.network.flop
-        prepare = parts.method.prepare_passes(room) * flop
-        updates = None if passes is None else passes * flop
+        prepare = parts.method.prepare_passes(room) * room.network.flop
+        if isinstance(parts.method, Matcher):
+            passes = parts.method.passes(room)
+            updates = None if passes is None else passes * room.network.flop
     return Work(prepare, updates, _students(cell, parts, items, reference))
 
 
@@ -120,7 +121,7 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
             * samples
             * sum(_measures(n, card.signal.shape, card.n_classes).flop for n in protocol.networks)
         )
-    kinds, total = len(protocol.labels_for(getattr(parts.method, "label_leaf", None) is not None)), 0.0
+    kinds, total = len(protocol.labels_for(parts.method.stores_labels)), 0.0
     for space in protocol.student_spaces:
         size = (items or reference or 1) * card.n_classes * _values(space, parts)
         samples = sum(

@@ -154,13 +154,14 @@ def _ceiling_of_codes(cell: Cell) -> Iterator[PairFault]:
 
 def _networks(cell: Cell, parts: Parts) -> Iterator[PairFault]:
     from ddbench.interfaces.estimator import NO_MATCH
-    from ddbench.interfaces.method import Matcher
+    from ddbench.interfaces.method import Maker
 
     shape = match_shape(cell, parts)
-    if isinstance(parts.method, Matcher) and by_itself(cell.network):
+    matches = isinstance(parts.method, Maker) and parts.method.uses_network
+    if matches and by_itself(cell.network):
         way = "Match with a neural network such as auto, and name it among the protocol's networks."
         yield PairFault("network", f"'{cell.network}' is no match network: {NO_MATCH}. {way}")
-    elif isinstance(parts.method, Matcher) and shape is not None:
+    elif matches and shape is not None:
         refusal = _refused(cell, cell.network, shape, parts.card.n_classes, "match network")
         if refusal:
             yield PairFault("network", refusal if cell.space == "signal" else f"{cell.codec}: {refusal}")

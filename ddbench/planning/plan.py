@@ -67,7 +67,7 @@ def _planned(cell: Cell) -> PlannedCell:
     parts = parts_of(cell)
     n0 = reference_slots(parts.card.signal.bare.shape, parts.card.n_classes, parts.cap_bytes)
     n, used = _room(cell, parts)
-    students = _students(cell, getattr(parts.method, "label_leaf", None) is not None)
+    students = _students(cell, parts.method.stores_labels)
     stored_bytes = parts.cap_bytes if used is None else used
     disk = FOLDER_BYTES + _bits_bytes(cell, students) + stored_bytes + _checkpoint_bytes(parts, n)
     work, memory = work_of(cell, parts, n, n0), memory_of(cell, parts, n, n0)

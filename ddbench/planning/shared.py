@@ -1,4 +1,4 @@
-"""What cells share, known before any data are read: data, codec fits, encoded data, what matchers prepare (experts)."""
+"""What cells share, known before any data are read: data, codec fits, encoded data, what methods prepare (experts)."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def shared_work(cells: Iterable[Cell]) -> list[Share]:
 
 
 def entries(cell: Cell, parts: Parts) -> dict[str, int]:
-    """Bytes of the cache entries that the cell's matcher will keep, by a name that cells with the same entry share."""
-    from ddbench.interfaces.method import Matcher
+    """Bytes of the cache entries that the cell's method will keep, by a name that cells with the same entry share."""
+    from ddbench.interfaces.method import Maker
 
-    if not isinstance(parts.method, Matcher):
+    if not isinstance(parts.method, Maker) or not parts.method.prepares:
         return {}
-    room, matcher = room_of(cell, parts), parts.method
-    told = asked(f"The method '{cell.method}'", lambda: list(matcher.entries(room)))
+    room, method = room_of(cell, parts), parts.method
+    told = asked(f"The method '{cell.method}'", lambda: list(method.entries(room)))
     match = canonical(_match(cell, parts)) if told else ""
     return {f"{match} {canonical(coordinates)}": size for coordinates, size in told}
 
@@ -57,14 +57,14 @@ def _needs(cell: Cell) -> Iterator[tuple[ShareKind, str]]:
     yield "data", "data"
     if cell.budget is None:
         return
-    from ddbench.interfaces.method import Matcher
+    from ddbench.interfaces.method import Maker
 
     parts = parts_of(cell)
     if parts.codec.has_fit:
         yield "codec", canonical(["fit", cell.codec.model_dump(mode="json"), cell.storage, parts.cap_bytes])
     if parts.codec.keeps_encodings and "code" in (cell.space, *cell.protocol.student_spaces):
         yield "codes", canonical(["codes", cell.codec.model_dump(mode="json"), tests_codes(cell)])
-    if isinstance(parts.method, Matcher) and parts.method.prepares:
+    if isinstance(parts.method, Maker) and parts.method.prepares:
         told = entries(cell, parts)
         whole = canonical(cell.model_dump(mode="json", exclude={"seed", "protocol", "versions"}))
         yield "prepare", canonical(["prepare", *sorted(told)]) if told else f"{whole} {canonical(_match(cell, parts))}"

@@ -19,9 +19,11 @@ from ddbench.artifact.card import Card
 from ddbench.artifact.distilled import CARD, TENSORS, DistilledSet, leaf_cards
 from ddbench.budget import reference_slots
 from ddbench.data import Data
-from ddbench.distill.build import Built, Workshop, first_task, learn_set, pick
+from ddbench.distill.build import first_task, learn_set
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
 from ddbench.distill.loop import Progress
+from ddbench.distill.picking import Picking
+from ddbench.distill.workshop import Built, Workshop
 from ddbench.errors import ArtifactError, Divergence, PluginError, SpecError
 from ddbench.evaluate import evaluate_full
 from ddbench.evaluate.told import by_labels
@@ -119,7 +121,7 @@ def in_each_space(
     `decoded` are the signals and, for each, the row of the item that it came from. A stored code is one item. Students
     of a recipe that was declared with the set come last.
     """
-    spaces, soft = cell.protocol.student_spaces, own_labels(method, stored)
+    spaces, soft = cell.protocol.student_spaces, method.own_labels(stored.codes, stored.labels, data.card.n_classes)
     parts = len(spaces) + (cell.own_recipe is not None)
     for i, space in enumerate(spaces):
 
@@ -193,18 +195,6 @@ def own_recipe(
     return cell.network, own
 
 
-def own_labels(method: Method, stored: DistilledSet) -> torch.Tensor | None:
-    """Probabilities `[M, K]` of the labels that the set stores with its items; None where it stores none."""
-    if isinstance(method, Given):
-        return method.own_labels(stored.codes)
-    leaf = method.label_leaf if isinstance(method, Matcher) else None
-    if leaf is None:
-        return None
-    logits = stored.codes[leaf]
-    assert isinstance(logits, torch.Tensor)
-    return logits.softmax(1)
-
-
 def left_behind(folder: Path, record: Record) -> DistilledSet | None:
     """The set that an interrupted run had finished, None where there is none or it is damaged."""
     if not (folder / CARD).exists():
@@ -236,8 +226,14 @@ def make(
         built = learn_with_checkpoints(shop, method, folder, record, checkpoint_s, report)
     else:
         assert isinstance(method, Selector)
+        picking = Picking(shop, method, partial(report, "prepare"))
+        if method.prepares:
+            report("prepare", 0.0)
+            with record.phase("prepare"):
+                picking.prepare()
+            report("distil", 0.0)
         with record.phase("distil"):
-            built = pick(shop, method)
+            built = picking.pick()
     record.losses = list(built.losses)
     for note in built.notes:
         record.note(note)
@@ -342,6 +338,7 @@ def card_of(cell: Cell, data: Data, codec: Codec, built: Built, cap: int) -> Car
         counts=built.counts,
         leaves=(*leaf_cards(built.leaves), *leaf_cards(built.extra, of_method=True)),
         refitted_for=cell.protocol.evaluate_on if codec.refitted() else None,
+        method=cell.method if any(x.coder is not None for x in built.extra) else None,
         seed=cell.seed,
         sha256="",
     )

@@ -14,8 +14,10 @@ import torch
 from ddbench import registry
 from ddbench.distill.build import first_task
 from ddbench.distill.encoded import encode_split
+from ddbench.distill.picking import Picking
 from ddbench.errors import DataError, DdbenchError, RunError
 from ddbench.files import write_atomic
+from ddbench.interfaces.method import Selector
 from ddbench.planning.facts import cap_bytes
 from ddbench.planning.shared import Share, tests_codes
 from ddbench.run.cell import load_data, workshop
@@ -100,7 +102,11 @@ def _do(share: Share, cell: Cell, device: torch.device, tell: Tell) -> int:
         if both:
             encode_split(shop.codec, shop.fitted, data, "held_out", device, tell)
     if share.kind == "prepare":
-        first_task(shop, registry.build("method", cell.method.name, cell.method.args), tell)
+        method = registry.build("method", cell.method.name, cell.method.args)
+        if isinstance(method, Selector):
+            Picking(shop, method, tell).prepare()
+        else:
+            first_task(shop, method, tell)
     return 0
 
 

@@ -123,6 +123,29 @@ class MethodContract:
         fresh = self.build().select(picking.selection(), 3)
         assert torch.equal(first, fresh), f"{told} in another instance; draw from task.generator"
 
+    def test_extra_of_a_selector_is_what_its_leaves_declare(self, picking: Ground) -> None:
+        selector, task, n = self.build(), picking.selection(), ITEMS_PER_CLASS
+        leaves = {leaf.name: leaf for leaf in selector.extra_leaves(N_CLASSES)}
+        prepared = selector.prepare(picking.preparation(task.space)) if selector.prepares else {}
+        index, y = selector.select(task, n).reshape(-1, 1), torch.arange(N_CLASSES).repeat_interleave(n)
+        rows = selector.extra(prepared, index, y)
+        assert set(rows) == set(leaves), f"extra should give {sorted(leaves)}, found {sorted(rows)}"
+        for name, leaf in leaves.items():
+            told = f"extra leaf {name!r}"
+            assert leaf.scope == "item", f"{told}: a selector stores a row an item, found the scope {leaf.scope!r}"
+            assert not leaf.learned, f"{told}: a selector learns nothing; declare learned=False"
+            assert leaf.shape is not None, f"{told} has no fixed shape"
+            found, wanted = rows[name], (len(y), *leaf.shape)
+            assert tuple(found.shape) == wanted, f"{told} should have the shape {wanted}, found {(*found.shape,)}"
+            assert str(found.dtype) == f"torch.{leaf.dtype}", f"{told} should be {leaf.dtype}, found {found.dtype}"
+        labels = selector.own_labels(rows, y, N_CLASSES)
+        assert (labels is not None) == selector.stores_labels, "stores_labels says whether own_labels gives any"
+        if labels is not None:
+            found = tuple(labels.shape)
+            assert found == (len(y), N_CLASSES), f"own_labels should give [m, K], found {found}"
+            assert bool((labels >= 0).all()), "own_labels gives probabilities, found some below 0"
+            assert torch.allclose(labels.sum(1), torch.ones(len(y))), "own_labels gives probabilities: rows sum to 1"
+
     def test_check_takes_a_set_that_can_be_learned_and_answers_for_any_other(self, learning: Ground) -> None:
         matcher = self.matcher()
         assert matcher.check(learning.room()) is None, "check gives nothing: it raises SpecError to refuse"

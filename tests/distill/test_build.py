@@ -9,8 +9,10 @@ from made_up_sets import card_for
 from torch import Generator, Tensor
 
 from ddbench import artifact
-from ddbench.distill.build import Built, Workshop, first_task, learn_set, pick, take_items
+from ddbench.distill.build import first_task, learn_set
 from ddbench.distill.initial import draw
+from ddbench.distill.picking import pick, take_items
+from ddbench.distill.workshop import Built, Workshop
 from ddbench.errors import BudgetError, DataError, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Ragged
 from ddbench.interfaces.method import MatcherConfig, Selector

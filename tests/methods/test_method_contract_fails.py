@@ -41,6 +41,42 @@ class Firsts(Selector):
         return torch.stack([task.members(k)[:n] for k in range(task.n_classes)])
 
 
+class Told(Firsts):
+    """A sound selector with labels of its own: every item is half of its class, half of the first."""
+
+    stores_labels = True  # pyright: ignore[reportAssignmentType]
+
+    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
+        return (Leaf("told", "item", (1,), dtype="uint8", learned=False),)
+
+    def extra(self, prepared: Any, index: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {"told": torch.full((len(y), 1), 2, dtype=torch.uint8)}
+
+    def own_labels(self, codes: Any, y: Tensor, n_classes: int) -> Tensor | None:
+        share = 1 / codes["told"].float()
+        return torch.zeros(len(y), n_classes).scatter_add_(1, y[:, None], 1 - share) + torch.eye(n_classes)[:1] * share
+
+
+class Forgets(Told):
+    def extra(self, prepared: Any, index: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {}
+
+
+class LearnsLabels(Told):
+    def extra_leaves(self, n_classes: int) -> tuple[Leaf, ...]:
+        return (Leaf("told", "item", (1,), dtype="uint8"),)
+
+
+class NoProbabilities(Told):
+    def own_labels(self, codes: Any, y: Tensor, n_classes: int) -> Tensor | None:
+        return torch.ones(len(y), n_classes)
+
+
+class Silent(Told):
+    def own_labels(self, codes: Any, y: Tensor, n_classes: int) -> Tensor | None:
+        return None
+
+
 class LooseConfig(MatcherConfig):
     model_config: ClassVar[Any] = {"extra": "ignore"}
 
@@ -214,6 +250,7 @@ CHECKS: dict[str, Check] = {
     "arguments": lambda c, p: c.test_arguments_are_strict_and_survive_json(),
     "members": lambda c, p: c.test_select_gives_members_of_each_class_once(GROUND, 3),
     "task": lambda c, p: c.test_select_depends_on_its_task_only(GROUND),
+    "labels": lambda c, p: c.test_extra_of_a_selector_is_what_its_leaves_declare(GROUND),
     "check": lambda c, p: c.test_check_takes_a_set_that_can_be_learned_and_answers_for_any_other(GROUND),
     "entries": lambda c, p: c.test_entries_are_those_that_prepare_keeps(GROUND),
     "extra": lambda c, p: c.test_extra_leaves_are_what_initial_extra_gives(GROUND),
@@ -225,8 +262,8 @@ CHECKS: dict[str, Check] = {
     "resume": lambda c, p: c.test_resumes_from_a_checkpoint_bit_for_bit(GROUND, p),
     "learns": lambda c, p: c.test_learns(GROUND),
 }
-OF_SELECTORS = ("declares", "kind", "arguments", "members", "task")
-OF_MATCHERS = tuple(name for name in CHECKS if name not in ("members", "task"))
+OF_SELECTORS = ("declares", "kind", "arguments", "members", "task", "labels")
+OF_MATCHERS = tuple(name for name in CHECKS if name not in ("members", "task", "labels"))
 BROKEN: list[tuple[type[Method], str, str]] = [
     (Nameless, "declares", "source"),
     (Nowhere, "kind", "spaces must name"),
@@ -256,6 +293,10 @@ BROKEN: list[tuple[type[Method], str, str]] = [
     (Floats, "members", "int64"),
     (TooFew, "members", "K, n"),
     (Unseeded, "task", "task.generator"),
+    (Forgets, "labels", "should give .'told'."),
+    (LearnsLabels, "labels", "learned=False"),
+    (NoProbabilities, "labels", "rows sum to 1"),
+    (Silent, "labels", "stores_labels says"),
 ]
 
 
@@ -265,7 +306,7 @@ def test_a_broken_method_fails_with_a_reason(broken: type[Method], check: str, s
         CHECKS[check](contract_of(broken), tmp_path)
 
 
-@pytest.mark.parametrize(("sound", "checks"), [(Means, OF_MATCHERS), (Firsts, OF_SELECTORS)])
+@pytest.mark.parametrize(("sound", "checks"), [(Means, OF_MATCHERS), (Firsts, OF_SELECTORS), (Told, OF_SELECTORS)])
 def test_a_sound_method_passes(sound: type[Method], checks: tuple[str, ...], tmp_path: Path) -> None:
     for check in checks:
         CHECKS[check](contract_of(sound), tmp_path)

@@ -32,6 +32,11 @@ class TestKMeans(MethodContract):
     method = KMeans
 
 
+class TestRelabelled(MethodContract):
+    method = "relabelled"
+    args = {"epochs": 2, "batch": 8}  # noqa: RUF012
+
+
 class TestFull(MethodContract):
     method = "full"
 

@@ -15,7 +15,8 @@ from small_cells import small_cell
 from ddbench import registry
 from ddbench.budget import Budget
 from ddbench.data import load
-from ddbench.distill.build import Workshop, pick
+from ddbench.distill.picking import pick
+from ddbench.distill.workshop import Workshop
 from ddbench.errors import ArtifactError
 from ddbench.interfaces.codec import Target
 from ddbench.report.labels import count, percent, span

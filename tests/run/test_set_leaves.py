@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ddbench import artifact, registry
 from ddbench.cost import cost_of
-from ddbench.distill.build import Workshop, learn_set
+from ddbench.distill.build import learn_set
 from ddbench.distill.checkpoint import read_checkpoint, write_checkpoint
 from ddbench.distill.loop import Progress
+from ddbench.distill.workshop import Workshop
 from ddbench.errors import Divergence
 from ddbench.interfaces.codec import Codes
 from ddbench.planning.facts import cap_bytes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ddbench_codecs import rans
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ddbench.coding import rans
 
 
 def drawn(n: int, symbols: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

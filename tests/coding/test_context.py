@@ -7,8 +7,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 import torch
-from ddbench_codecs.context import GROWTH, WEIGHTS, ContextModel, blocks, walk
-from ddbench_codecs.context_coder import ContextCoder
+
+from ddbench.coding.context import GROWTH, WEIGHTS, ContextModel, blocks, walk
+from ddbench.coding.context_coder import ContextCoder
 
 S, K = 5, 3
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from ddbench_codecs import rans
-from ddbench_codecs.context import ContextModel, walk
+from ddbench.coding import rans
+from ddbench.coding.context import ContextModel, walk
 
 Cost = Callable[[Int[np.ndarray, " b"], int], Float[np.ndarray, "b s"]]
 """What each symbol costs at a place of these rows, apart from its bits."""
