@@ -87,6 +87,7 @@ class Codec(Plugin):
     decoder_bytes: int = 0
     """Bytes of a decoder fitted on other data only: reported, not charged."""
     decoder_training_data: str = ""
+    """In words; `UNDISCLOSED` or nothing where it is not known: rows of such a decoder are not ranked."""
     free_in_domain: bool = False
     """Whether `decoder_bytes` were fitted on the dataset itself and yet cost nothing; then rows are not ranked."""
     keeps_encodings: ClassVar[bool] = False

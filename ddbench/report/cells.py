@@ -64,6 +64,12 @@ def _unpaid(table: Table) -> list[str]:
     if any(row.is_free_in_domain for row in table.rows):
         which = ", ".join(sorted({row.cell.codec.name for row in table.rows if row.is_free_in_domain}))
         why.append(f"the decoder of {which} was trained on this dataset; the budget does not charge it.")
+    if any(row.is_undisclosed for row in table.rows):
+        which = ", ".join(sorted({row.cell.codec.name for row in table.rows if row.is_undisclosed}))
+        why.append(
+            f"the decoder of {which} does not say what it was trained on, perhaps on this dataset; the budget does not "
+            "charge it."
+        )
     return why
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
-from ddbench.result.schema import Result, StudentRun
+from ddbench.result.schema import UNDISCLOSED, Result, StudentRun
 from ddbench.spec.cell import Cell, RunColumn, Space
 from ddbench.stats import Interval, interval, mean
 
@@ -25,7 +25,7 @@ OWN_LABELS = " own labels"
 """Told of students that learned the soft labels which their set stores; the others learned classes."""
 
 RAN_OUT = "rarest class has signals for"
-"""What the note of a result says where a selector had no more real items to pick (`ddbench.distill.build`)."""
+"""What the note of a result says where a selector had no more real items to pick (`ddbench.distill.picking`)."""
 
 
 def column_of(column: RunColumn, space: Space) -> str:
@@ -79,9 +79,15 @@ class Row:
         return any(r.bytes.free_in_domain for r in self.ok if r.bytes)
 
     @property
+    def is_undisclosed(self) -> bool:
+        """Whether the decoder costs nothing and does not say what it was trained on: perhaps on the dataset."""
+        silent = ("", UNDISCLOSED)
+        return any(r.bytes.decoder and r.bytes.decoder_training_data in silent for r in self.ok if r.bytes)
+
+    @property
     def is_unranked(self) -> bool:
-        """Whether what was fitted on the dataset costs nothing."""
-        return self.is_refitted or self.is_free_in_domain
+        """Whether what was, or may have been, fitted on the dataset costs nothing."""
+        return self.is_refitted or self.is_free_in_domain or self.is_undisclosed
 
     @property
     def ran_out(self) -> bool:

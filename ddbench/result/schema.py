@@ -13,6 +13,8 @@ from ddbench.spec.cell import Cell, Labels, RunColumn, Space
 from ddbench.written import ADDED, without_added
 
 SCHEMA_VERSION = 1
+UNDISCLOSED = "not stated"
+"""What a decoder's training data are called where nothing says what they were."""
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -149,3 +149,17 @@ def test_yardsticks_of_rows_that_are_not_ranked_stand_in_the_ranked_table() -> N
     yardsticks = [scored({"signal": 0.4}, codec=codec) for codec in ("identity", "jpeg", "downsample")]
     _, apart = tables([learned, own, *yardsticks])
     assert absent(apart) == []
+
+
+def test_a_decoder_that_does_not_say_what_it_was_trained_on_is_not_ranked() -> None:
+    def decoded(result: Result, data: str) -> Result:
+        assert result.bytes is not None
+        more = {"decoder": 5, "decoder_training_data": data}
+        return result.model_copy(update={"bytes": result.bytes.model_copy(update=more)})
+
+    plain = scored({"signal": 0.9}, codec="taesd")
+    rows = [decoded(plain, "not stated"), decoded(plain, ""), decoded(plain, "photographs"), plain]
+    assert [tables([row])[0].is_ranked for row in rows] == [False, False, True, True]
+    said = render(Collection((rows[0],))).replace("\n", " ")
+    assert "NOT RANKED" in said
+    assert "the decoder of taesd does not say what it was trained on" in said

@@ -24,7 +24,7 @@ from ddbench.planning.facts import cap_bytes, version
 from ddbench.planning.load import load_suite
 from ddbench.report.rows import tables
 from ddbench.report.table import Collection, render
-from ddbench.result.schema import Result
+from ddbench.result.schema import UNDISCLOSED, Result
 from ddbench.run import cell as cell_module
 from ddbench.run.cell import load_data, workshop
 from ddbench.run.folder import RunFolder
@@ -143,7 +143,9 @@ def test_a_decoder_trained_on_the_dataset_is_paid_for_or_unranked(tmp_path: Path
     assert any("not ranked" in note for note in let_go.notes)
     ranked, apart = tables([charged, let_go, foreign])
     assert (ranked.is_ranked, apart.is_ranked) == (True, False)
-    assert [row.results for row in apart.rows] == [(let_go,)]
+    assert foreign.bytes.decoder_training_data == UNDISCLOSED
+    assert [row.results for row in ranked.rows] == [(charged,)]
+    assert {row.results[0].key for row in apart.rows} == {let_go.key, foreign.key}
     assert "the decoder of autoencoder was trained on this dataset" in render(Collection((let_go,))).replace("\n", " ")
 
 

@@ -16,6 +16,7 @@ from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
+from ddbench.result.schema import UNDISCLOSED
 from ddbench_codecs.autoencoders.config import AutoencoderConfig
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.fetch import fetched
@@ -93,7 +94,7 @@ class Latent(Codec):
     def _account(self) -> None:
         """Who pays for the decoder, and what is said of it."""
         card, known = self.weights.card, KNOWN.get(self.config.model, Known(""))
-        self.decoder_training_data = (card.training_data if card else "") or known.training_data or "not stated"
+        self.decoder_training_data = (card.training_data if card else "") or known.training_data or UNDISCLOSED
         names = self.adapter.decoder_names(self.config.quantise)
         decoder = {n: e for n, e in self.weights.entries.items() if n.startswith(names) and e.dtype in FLOATS}
         size_bytes = sum(e.size_bytes for e in decoder.values())

@@ -23,6 +23,7 @@ from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
+from ddbench.result.schema import UNDISCLOSED
 from ddbench.written import ADDED
 from ddbench_codecs.autoencoders.config import below
 from ddbench_codecs.autoencoders.domain import in_domain
@@ -108,7 +109,7 @@ class SeriesLatent(Codec):
         self.cells = -(-self.t // self.model.f)
         self.shape = (channels * self.model.C, self.cells)
         card = self.weights.card
-        self.decoder_training_data = (card.training_data if card else "") or "not stated"
+        self.decoder_training_data = (card.training_data if card else "") or UNDISCLOSED
         own = in_domain(card.datasets if card else (), target.family)
         self.charged = own and self.config.in_domain == "charge"
         self.free_in_domain = own and not self.charged

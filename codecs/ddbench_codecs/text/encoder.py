@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ddbench.canonical import digest
 from ddbench.errors import DataError
+from ddbench.result.schema import UNDISCLOSED
 from ddbench_codecs.autoencoders.places import models_root
 from ddbench_codecs.autoencoders.tensor_files import sha256
 from ddbench_codecs.text.bert import Bert, Shape, renamed
@@ -112,7 +113,7 @@ class Encoder:
 
     @property
     def training_data(self) -> str:
-        return KNOWN.get(self.model, "not stated")
+        return KNOWN.get(self.model, UNDISCLOSED)
 
     def encode(self, texts: list[str], device: torch.device) -> Float[Tensor, "n d"]:
         """The code of each text. Raises: DataError where the files are damaged or `tokenizers` is missing."""
