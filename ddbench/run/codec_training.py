@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 
@@ -64,7 +63,7 @@ def train_codec(asked: Asked, out: Path, device: torch.device, tell: Callable[[s
     unique = digest([asked.codec, config.model_dump(mode="json"), [[s.name, s.revision] for s in sets]])[:12]
     checkpoint = out.with_name(f".{out.name}.{unique}.checkpoint")
     work = Work(device, checkpoint, CHECKPOINT_S, tell)
-    into = _new_folder(out)
+    into = _new_folder(out, unique)
     try:
         trained = codec.train(config, sets, work, into)
         about = _about(asked, out.name, cards, sets) | trained.card
@@ -112,10 +111,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _new_folder(out: Path) -> Path:
-    """An empty folder beside `out`. Raises: RunError where there can be none."""
-    into = out.with_name(f".{out.name}.{uuid4().hex[:8]}.tmp")
+def _new_folder(out: Path, unique: str) -> Path:
+    """An empty folder beside `out`, in place of what a killed training left. Raises: RunError for no such place."""
+    into = out.with_name(f".{out.name}.{unique}.tmp")
     try:
+        if into.is_dir():
+            shutil.rmtree(into)
         into.mkdir(parents=True)
         probe = into / "probe"
         probe.touch()

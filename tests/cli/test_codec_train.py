@@ -168,6 +168,19 @@ def test_an_interrupted_training_keeps_its_checkpoint_and_goes_on(
     assert [p.name for p in place.iterdir()] == ["out"]
 
 
+def test_what_a_kill_leaves_is_taken_away_by_the_same_command(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(codec_training, "_appear", killed)
+        patch.setattr(codec_training.shutil, "rmtree", lambda *args, **options: None)
+        assert execute(command()) == 130
+    assert [p.name for p in place.glob(".out.*.tmp/*.json")], "half a folder is left"
+    assert execute(command()) == 0
+    assert [p.name for p in place.iterdir()] == ["out"]
+
+
 def test_missing_data_are_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(self: Digits) -> None:
         raise DataError("The dataset 'digits' needs digits.csv.")
