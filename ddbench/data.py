@@ -114,7 +114,8 @@ def validation_split(labels: Int[Tensor, " n"], card: DatasetCard) -> tuple[Tens
         members = (labels == k).nonzero().flatten()
         if len(members) < 2:
             raise DataError(
-                f"Class {k} of {card.name!r} has {len(members)} training signals; a validation split needs two or more."
+                f"The class {card.class_names[k]!r} of {card.name!r} has {len(members)} training signals; a validation "
+                "split needs two or more."
             )
         held.append(members[torch.randperm(len(members), generator=draw)[: held_out_size(len(members))]])
     held_out = torch.cat(held).sort().values

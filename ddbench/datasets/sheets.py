@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddbench.datasets.text_file import DELIMITERS, LONGEST_FIELD
+from ddbench.datasets.delimited import DELIMITERS, delimited
 from ddbench.datasets.text_rows import label_of
 from ddbench.datasets.text_sets import some
 from ddbench.errors import DataError
@@ -58,33 +57,19 @@ def read_sheet(file: Path, encoding: str = "utf-8") -> Sheet:
 
 
 def _delimited(file: Path, encoding: str) -> tuple[Sheet, list[str]]:
-    raw = file.read_bytes()
-    try:
-        whole = raw.decode("utf-8-sig" if encoding == "utf-8" else encoding)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{file} is not {encoding}: its line {line} holds the byte 0x{raw[error.start]:02x} where none may stand. "
-            "Name the file's encoding with the argument 'encoding'."
-        ) from error
-    if not whole.strip():
-        raise DataError(f"{file} is empty. A header and rows are needed.")
-    before = csv.field_size_limit(LONGEST_FIELD)
     rows, places, faults = [], [], []
-    try:
-        reader = csv.reader(whole.splitlines(keepends=True), delimiter=DELIMITERS[file.suffix], strict=True)
-        header = tuple(name.strip() for name in next(reader))
-        for row in reader:
-            if len(row) != len(header) and row:
-                faults.append(f"line {reader.line_num} has {len(row)} fields, the header {len(header)}")
-            elif row:
-                rows.append(tuple(cell.strip() for cell in row))
-                places.append(f"{file.name} line {reader.line_num}")
-    except csv.Error as error:
-        raise DataError(f"{file} is no table: {error}. Check its quotation marks and its delimiter.") from error
-    finally:
-        csv.field_size_limit(before)
-    return Sheet(file.name, header, tuple(rows), tuple(places)), [some(faults)] if faults else []
+    lines = delimited(file, encoding)
+    _, header = next(lines, (0, []))
+    for line, row in lines:
+        if len(row) != len(header):
+            faults.append(f"line {line} has {len(row)} fields, the header {len(header)}")
+        else:
+            rows.append(tuple(cell.strip() for cell in row))
+            places.append(f"{file.name} line {line}")
+    if not any(map(str.strip, header)) and not rows:
+        raise DataError(f"{file} is empty. A header and rows are needed.")
+    names = tuple(name.strip() for name in header)
+    return Sheet(file.name, names, tuple(rows), tuple(places)), [some(faults)] if faults else []
 
 
 def _parquet(file: Path) -> tuple[Sheet, list[str]]:

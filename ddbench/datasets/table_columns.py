@@ -75,6 +75,15 @@ def number(cell: str) -> float | None:
     return value if isfinite(value) and abs(value) <= FLOAT32_MAX else None
 
 
+def _writes_number(cell: str) -> bool:
+    """Whether a number stands there at all: one too large for float32 and infinity are, and are no categories."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def column_of(name: str, cells: Sequence[str], categorical: bool) -> Column | None:
     """The column as its training cells show it; None where they are all alike and tell nothing.
 
@@ -87,7 +96,7 @@ def column_of(name: str, cells: Sequence[str], categorical: bool) -> Column | No
     read = [value for value in numbers if value is not None]
     if not categorical and len(read) == len(present):
         return Numbers(name, fsum(read) / len(read), len(present) < len(cells))
-    if not categorical and len(read) >= MOSTLY * len(present):
+    if not categorical and (len(read) >= MOSTLY * len(present) or all(map(_writes_number, present))):
         wrong = [i for i, cell in enumerate(cells) if cell != MISSING and number(cell) is None]
         raise ValueError(
             f"the column {name!r} holds numbers ({len(read)} of {len(present)}; if they are names of categories, name "

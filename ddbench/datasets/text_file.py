@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
+from ddbench.datasets.delimited import DELIMITERS, delimited
 from ddbench.datasets.locations import DATA_VARIABLE, data_root
 from ddbench.datasets.text_rows import Row, label_of, text_set
 from ddbench.datasets.text_sets import TextConfig, TextSet
@@ -19,10 +19,6 @@ from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 
 if TYPE_CHECKING:
     from ddbench.interfaces.display import DisplayOf
-
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-LONGEST_FIELD = 2**24
-"""Characters of a field; the csv module's own limit would end at 131,072."""
 
 
 def below_data_folder(name: str) -> str:
@@ -112,25 +108,12 @@ def rows_of(file: Path, config: TextFileConfig) -> Iterator[Row]:
 
 
 def _csv(file: Path, config: TextFileConfig) -> Iterator[Row]:
-    raw = file.read_bytes()
-    try:
-        whole = raw.decode("utf-8-sig" if config.encoding == "utf-8" else config.encoding)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{file} is not {config.encoding}: its line {line} holds the byte 0x{raw[error.start]:02x} where none may "
-            "stand. Name the file's encoding with the argument 'encoding'."
-        ) from error
-    before = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        reader = csv.DictReader(whole.splitlines(keepends=True), delimiter=DELIMITERS[file.suffix], strict=True)
-        _check_columns(file, list(reader.fieldnames or ()), config)
-        for row in reader:
-            yield Row(f"{file.name} line {reader.line_num}", row[config.text] or "", label_of(row[config.label]))
-    except csv.Error as error:
-        raise DataError(f"{file} is no table: {error}. Check its quotation marks and its delimiter.") from error
-    finally:
-        csv.field_size_limit(before)
+    rows = delimited(file, config.encoding)
+    _, header = next(rows, (0, []))
+    _check_columns(file, header, config)
+    for line, row in rows:
+        cells = dict(zip(header, row))
+        yield Row(f"{file.name} line {line}", cells.get(config.text, ""), label_of(cells.get(config.label)))
 
 
 def _parquet(file: Path, config: TextFileConfig) -> Iterator[Row]:

@@ -34,6 +34,13 @@ class Estimator(Network):
         Raises: SpecError where the estimator does not take the shape.
         """
 
+    def work(self, items: int, values: int, n_classes: int) -> float:
+        """A fit and its test, roughly, in the operations that a network would do meanwhile; 0 where that is not known.
+
+        For plans; `values` is how many numbers an item has.
+        """
+        return 0.0
+
     def build(self, shape: tuple[int, ...], n_classes: int) -> Classifier:
         """Raises: SpecError, always: there is no module to build."""
         raise SpecError(f"{NO_MATCH}.")

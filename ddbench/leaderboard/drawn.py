@@ -13,7 +13,7 @@ from ddbench.errors import ArtifactError
 from ddbench.files import write_atomic
 from ddbench.leaderboard.board import boards
 from ddbench.leaderboard.found import find
-from ddbench.leaderboard.png import MAX_PICTURE_BYTES, PICTURE, picture_place
+from ddbench.leaderboard.png import MAX_PICTURE_BYTES, MAX_WORDS_BYTES, PICTURE, WORDS, picture_place
 from ddbench.report.labels import budget_label, codec_label
 from ddbench.report.rows import Row
 from ddbench.result.labels import Labels
@@ -25,6 +25,8 @@ COLOURS, SCALES = (256, 64, 32), (1.0, 0.7, 0.5, 0.4)
 
 def draw_missing(results: Path) -> Iterator[str]:
     """Draws `picture.png` beside the first seed of every row that has a stored set and no picture.
+
+    Where the dataset says in words what an item is, they stand in `picture.txt`.
 
     Yields a sentence for each that cannot be drawn: sets are other people's, and one must not cost the rest theirs.
     """
@@ -56,10 +58,14 @@ def _draw(row: Row, folder: Path) -> None:
         drawn = Path(scratch, PICTURE)
         for most in MOST_ITEMS:
             picture(folder / name, drawn, title, partial(complete, result.cell), shown, most)
-            if data := shrunk(drawn.read_bytes()):
+            words = drawn.with_name(WORDS)
+            told = words.read_bytes() if words.exists() else b""
+            if (data := shrunk(drawn.read_bytes())) and len(told) <= MAX_WORDS_BYTES:
+                if told:
+                    write_atomic(folder / WORDS, told)
                 write_atomic(folder / PICTURE, data)
                 return
-    raise ArtifactError(f"The picture does not fit {MAX_PICTURE_BYTES:,} bytes.")
+    raise ArtifactError(f"The picture does not fit {MAX_PICTURE_BYTES:,} bytes, or its words {MAX_WORDS_BYTES:,}.")
 
 
 def shrunk(data: bytes) -> bytes | None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
+from ddbench import registry
 from ddbench.budget import FLOAT32_BYTES
 from ddbench.planning.facts import Parts, card_of
-from ddbench.planning.room import code_shape, measured, room_of, training_items
-from ddbench.spec.cell import Cell, Choice, Space
+from ddbench.planning.room import by_itself, code_shape, measured, room_of, training_items
+from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Space
 
 if TYPE_CHECKING:
     from ddbench.interfaces.network import Measures
@@ -114,13 +115,11 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
     protocol, card = cell.protocol, card_of(cell.dataset)
     tested = card.test_size if protocol.evaluate_on == "test" else card.train_size - training_items(cell, card)[1]
     if parts is None:
-        full = equal_epochs(protocol.full or protocol, training_items(cell, card)[1])
+        items, shape = training_items(cell, card)[1], card.signal.shape
+        full = equal_epochs(protocol.full or protocol, items)
         samples = BOTH_WAYS * full.samples(full.steps) + tested
-        return (
-            protocol.students
-            * samples
-            * sum(_measures(n, card.signal.shape, card.n_classes).flop for n in protocol.networks)
-        )
+        flop = samples * sum(_measures(n, shape, card.n_classes).flop for n in protocol.networks)
+        return protocol.students * (flop + _fits(protocol, items, shape, card.n_classes))
     kinds, total = len(protocol.labels_for(parts.method.stores_labels)), 0.0
     for space in protocol.student_spaces:
         size = (items or reference or 1) * card.n_classes * _values(space, parts)
@@ -128,9 +127,18 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
             BOTH_WAYS * s.samples(s.steps) + tested
             for s in (schedule_for(c, protocol, size, (reference or 1) * card.n_classes) for c in protocol.columns)
         )
-        shape = card.signal.shape if space == "signal" else code_shape(parts)
-        total += samples * sum(_measures(n, shape or card.signal.shape, card.n_classes).flop for n in protocol.networks)
+        shape = (card.signal.shape if space == "signal" else code_shape(parts)) or card.signal.shape
+        total += samples * sum(_measures(n, shape, card.n_classes).flop for n in protocol.networks)
+        total += _fits(protocol, size, shape, card.n_classes)
     return protocol.students * kinds * total
+
+
+def _fits(protocol: EvaluationProtocol, items: int, shape: tuple[int, ...], n_classes: int) -> float:
+    """What the protocol's estimators do, each once for all columns."""
+    from ddbench.interfaces.estimator import Estimator
+
+    built = (registry.build("network", n.name, n.args) for n in protocol.networks if by_itself(n))
+    return sum(e.work(items, prod(shape), n_classes) for e in built if isinstance(e, Estimator))
 
 
 def _values(space: Space, parts: Parts) -> int:

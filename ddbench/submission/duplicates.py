@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from ddbench.canonical import canonical
 from ddbench.result.schema import Result
+from ddbench.spec.mandatory import NAMES
 from ddbench.submission.findings import Entry, Finding
 
 
@@ -46,10 +47,14 @@ def _apart(entries: Sequence[Entry], by: Callable[[Result], Hashable]) -> list[E
 
 
 def _of_the_set(result: Result) -> str:
-    """What decides the stored set: the cell but for its students. A selector does not look at the match network."""
-    cell = result.cell.model_dump(
-        mode="json", exclude={"recipe", "origin", "own_recipe", "protocol", "network", "space"}
-    )
+    """What decides the stored set: the cell but for its students. A selector does not look at the match network.
+
+    Nor need it look at the seed: herding ranks items and draws none. `random` draws, and so does what is learned.
+    """
+    aside = {"recipe", "origin", "own_recipe", "protocol", "network", "space"}
+    if not result.losses and result.cell.method.name != NAMES.random:
+        aside.add("seed")
+    cell = result.cell.model_dump(mode="json", exclude=aside)
     versions = {k: v for k, v in cell.pop("versions").items() if k not in ("students", "network")}
     matched = [result.cell.network.model_dump(mode="json"), result.cell.space] if result.losses else None
     return canonical([cell, versions, matched, result.cell.protocol.evaluate_on])

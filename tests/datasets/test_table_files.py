@@ -137,6 +137,17 @@ def test_categories_that_no_training_row_has_are_an_error_or_zeros(data):
     assert zeros.signals[1, 2:6].tolist() == [0.0] * 4
 
 
+def test_infinity_among_few_numbers_is_a_mistake_and_no_category(data):
+    rows = made()
+    for i in (2, 5, 8):
+        rows[i][1] = "inf"
+    write(data / "a.csv", rows)
+    write(data / "b.csv", made(4))
+    told = refusal(file="a.csv", test_file="b.csv")
+    assert "'size' holds numbers (13 of 16;" in told
+    assert "a.csv line 4 ('inf'), a.csv line 7 ('inf'), a.csv line 10 ('inf')" in told
+
+
 def test_every_mistake_is_told_at_once(data):
     rows, test = made(), made(4)
     rows[2][4], rows[3][4] = "", "lonely"

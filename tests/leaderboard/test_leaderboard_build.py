@@ -240,21 +240,26 @@ def test_pictures_are_taken_from_beside_the_results(tmp_path: Path, capsys: pyte
 
     from ddbench.result.schema import Artifact
 
-    for codec in ("identity", "pca", "dct"):
+    for codec in ("identity", "pca", "dct", "text"):
         result = made_up_result(made_up_cell(codec))
         result = result.model_copy(update={"artifact": Artifact(file="distilled.safetensors", sha256="0" * 64)})
         (tmp_path / "results" / codec).mkdir(parents=True)
         write_result(tmp_path / "results" / codec / "result.json", result)
     Image.new("RGB", (30, 20)).save(tmp_path / "results" / "identity" / "picture.png")
+    (tmp_path / "results" / "identity" / "picture.txt").write_text("sea\n  <b>tide</b> & wind\n")
+    Image.new("RGB", (30, 20)).save(tmp_path / "results" / "text" / "picture.png")
+    (tmp_path / "results" / "text" / "picture.txt").write_text("x" * 20_001)
     (tmp_path / "results" / "pca" / "picture.png").write_text("<script>")
     (tmp_path / "results" / "dct" / "picture.png").symlink_to("/etc/hostname")
     assert execute(["leaderboard", "build", str(tmp_path / "results"), "--out", str(tmp_path / "out")]) == 3
     said = capsys.readouterr().err
     assert "no PNG" in said
     assert "is a link" in said
+    assert "text/picture.txt has 20,001 bytes; words of a picture have at most 20,000" in said
     (picture,) = (tmp_path / "out" / "site" / "pictures").iterdir()
     page = (tmp_path / "out" / "site" / "rows" / f"{picture.stem}.html").read_text()
     assert f'src="../pictures/{picture.name}" width="30" height="20"' in page
+    assert "sea\n  &lt;b&gt;tide&lt;/b&gt; &amp; wind\n</pre>" in page
 
 
 def test_the_build_imports_no_torch(results: Path, tmp_path: Path) -> None:

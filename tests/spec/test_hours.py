@@ -9,8 +9,10 @@ from small_cells import small_cell
 
 from ddbench import registry
 from ddbench.interfaces.network import measures
+from ddbench.networks.gradient_boosting import GradientBoosting, GradientBoostingConfig
 from ddbench.planning.hours import RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
 from ddbench.planning.plan import plan, work_s
+from ddbench.spec.cell import Choice
 
 
 def test_a_networks_operations_are_those_counted_by_hand() -> None:
@@ -35,6 +37,22 @@ def test_updates_follow_the_method_and_students_the_schedule() -> None:
     longer = plan([small_cell(method="random", epochs=50)])[0]
     tested = 2 * 2 * flop * 359  # two students, two columns, the test set of the digits
     assert longer.work.students - tested == pytest.approx(10 * (chosen.work.students - tested), rel=0.01)
+
+
+def test_trees_cost_what_there_are_classes_items_and_trees() -> None:
+    few, many = (GradientBoosting(GradientBoostingConfig(trees=n)) for n in (10, 20))
+    assert few.work(20, 64, 10) == 10 * few.work(20, 64, 2)
+    assert many.work(20, 64, 2) == 2 * few.work(20, 64, 2)
+    assert few.work(20_000, 64, 2) > few.work(200, 64, 2) > few.work(2, 64, 2) > 0
+
+
+def test_an_estimator_is_fitted_once_for_all_columns_and_counts_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GradientBoosting, "work", lambda self, items, values, n_classes: items * values * n_classes)
+    alone = small_cell(method="random")
+    both = (*alone.protocol.networks, Choice(name="gradient_boosting", args={}))
+    beside = alone.model_copy(update={"protocol": alone.protocol.model_copy(update={"networks": both})})
+    added = plan([beside])[0].work.students - plan([alone])[0].work.students
+    assert added == 2 * (10 * 2) * 64 * 10  # two students on two digits a class
 
 
 def test_experts_that_cells_share_count_once() -> None:

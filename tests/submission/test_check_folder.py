@@ -17,6 +17,8 @@ from made_up_sets import forge
 from made_up_submissions import X, edit, rekey, submit
 
 from ddbench.cli.main import execute
+from ddbench.result.io import write_result
+from ddbench.result.schema import LossPoint
 from ddbench.submission.folder import check_folder
 
 
@@ -161,6 +163,17 @@ def test_a_set_or_a_score_of_another_cell_is_suspicious(folder: Path) -> None:
         "a/result.json",
     ]
     assert execute(["validate", str(folder)]) == 0
+
+
+@pytest.mark.parametrize(("method", "learned", "told"), [("herding", False, 0), ("random", False, 1), ("dm", True, 1)])
+def test_only_a_selector_that_draws_nothing_has_one_set_for_every_seed(
+    tmp_path: Path, method: str, learned: bool, told: int
+) -> None:
+    for seed in (1, 2):
+        result = submit(tmp_path / str(seed), made_up_cell(method=method, seed=seed), (seed / 10, 0.5))
+        losses = (LossPoint(step=0, loss=1.0),) if learned else ()
+        write_result(tmp_path / str(seed) / "result.json", result.model_copy(update={"losses": losses}))
+    assert len(check_folder(tmp_path).of("suspicious")) == told
 
 
 def test_cells_that_differ_in_their_students_alone_share_a_set(folder: Path) -> None:
