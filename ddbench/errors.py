@@ -70,10 +70,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+MOST_NAMES, LONGEST_NAME = 60, 40
+"""Of what is known, how much a message shows: names may come from files of others."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that names the near misses of `name` among `known`, else all of them; '' where there are none."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"Known: {', '.join(names)}." if names else ""
+    shown = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in names[:MOST_NAMES]]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"Known: {', '.join(shown)}{more}." if names else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ddbench import registry
+from ddbench.augment import known as known_module
 from ddbench.cli.main import cli
 from ddbench.testing.codecs import CodecContract
 
@@ -51,7 +53,15 @@ def test_it_is_as_short_as_the_page_says():
     assert len([line for line in block().splitlines() if line.strip()]) <= 70
 
 
-def test_a_suite_of_it_runs_from_data_to_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def families() -> Iterator[None]:
+    """Families of this test's own, forgotten behind it."""
+    known_module.known.cache_clear()
+    yield
+    known_module.known.cache_clear()
+
+
+def test_a_suite_of_it_runs_from_data_to_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, families: None):
     monkeypatch.setitem(sys.modules, MODULE, made())
     monkeypatch.setenv("DDBENCH_CACHE", str(tmp_path / "cache"))
     found = registry._found
@@ -62,6 +72,8 @@ def test_a_suite_of_it_runs_from_data_to_pictures(tmp_path: Path, monkeypatch: p
         name, value = NAMES[kind]
         return {**found(kind), name: [EntryPoint(name, f"{MODULE}:{value}", f"ddbench.{kind}s")]}
 
+    mirror = EntryPoint("mirror", f"{MODULE}:MIRROR", known_module.GROUP)
+    monkeypatch.setattr(known_module, "entry_points", lambda group: [mirror])
     monkeypatch.setattr(registry, "_found", with_the_page)
     monkeypatch.setattr(registry, "origin", lambda point: "the page")
     (tmp_path / "points.yaml").write_text(SUITE)

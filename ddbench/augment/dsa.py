@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from ddbench.augment.families import FAMILIES
+from ddbench.augment.known import known
 from ddbench.errors import SpecError, did_you_mean
 
 DRAWS = 3
@@ -50,12 +50,12 @@ def families(strategy: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     names = tuple(strategy.split("_")) if strategy else ()
     if masked := is_masked(strategy):
         names = names[1:]
-    if unknown := [n for n in names if n not in FAMILIES]:
+    there = known()
+    if unknown := [n for n in names if n not in there]:
         raise SpecError(
-            f"The augmentation {strategy!r} has the unknown operation {unknown[0]!r}. "
-            f"{did_you_mean(unknown[0], FAMILIES)}"
+            f"The augmentation {strategy!r} has the unknown operation {unknown[0]!r}. {did_you_mean(unknown[0], there)}"
         )
-    fitting = [n for n in FAMILIES if len(shape) - 1 in FAMILIES[n].axes and (FAMILIES[n].in_place or not masked)]
+    fitting = [n for n, f in there.items() if len(shape) - 1 in f.axes and (f.in_place or not masked)]
     if refused := [n for n in names if n not in fitting]:
         taken = "_".join(fitting)
         advice = f"'{taken}'" if taken else "none: give ''"
@@ -119,14 +119,14 @@ def apply(draw: Draw, x: Float[Tensor, "r n *shape"]) -> Float[Tensor, "r n *sha
 def _applied(draw: Draw, x: Tensor) -> Tensor:
     first = draw.groups[0]
     if first.rows is None:
-        return FAMILIES[first.family].transform(x, first.u[: len(x)].to(x.device))
+        return known()[first.family].transform(x, first.u[: len(x)].to(x.device))
     if len(x) != draw.rows:
         raise ValueError(f"{draw.rows} rows were drawn, but the batch has {len(x)}")
     parts, order = [], []
     for group in draw.groups:
         assert group.rows is not None
         rows = x.index_select(0, group.rows.to(x.device)) if len(draw.groups) > 1 else x
-        parts.append(FAMILIES[group.family].transform(rows, group.u.to(x.device)))
+        parts.append(known()[group.family].transform(rows, group.u.to(x.device)))
         order.append(group.rows)
     if len(parts) == 1:
         return parts[0]

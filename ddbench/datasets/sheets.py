@@ -37,8 +37,11 @@ class Sheet:
         return Sheet(self.file, tuple(columns), tuple(tuple(row[i] for i in at) for row in self.rows), self.places)
 
 
-def read_sheet(file: Path, encoding: str = "utf-8") -> Sheet:
-    """The table of a .csv, .tsv or .parquet file. Raises: DataError with all that is wrong, by line."""
+def read_sheet(file: Path, encoding: str = "utf-8", all_named: bool = True) -> Sheet:
+    """The table of a .csv, .tsv or .parquet file; with `all_named` every column has a name.
+
+    Raises: DataError with all that is wrong, by line.
+    """
     if file.suffix != ".parquet" and file.suffix not in DELIMITERS:
         raise DataError(f"{file} should be a .csv, .tsv or .parquet file.")
     try:
@@ -47,7 +50,7 @@ def read_sheet(file: Path, encoding: str = "utf-8") -> Sheet:
         raise DataError(f"{file} cannot be read: {error.strerror or error}.") from error
     if twice := sorted({name for name in sheet.columns if sheet.columns.count(name) > 1}):
         faults.append(f"its header names twice {some(twice)}")
-    if not all(sheet.columns):
+    if all_named and not all(sheet.columns):
         faults.append(f"its header has no name for column {1 + sheet.columns.index('')} of {len(sheet.columns)}")
     if not sheet.rows and not faults:
         faults.append("it has no rows below its header")

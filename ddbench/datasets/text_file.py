@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from ddbench.datasets.delimited import DELIMITERS, delimited
+from ddbench.datasets.delimited import DELIMITERS
 from ddbench.datasets.locations import DATA_VARIABLE, data_root
+from ddbench.datasets.sheets import read_sheet
 from ddbench.datasets.text_rows import Row, label_of, text_set
 from ddbench.datasets.text_sets import TextConfig, TextSet
 from ddbench.errors import DataError, did_you_mean
@@ -31,9 +32,10 @@ def below_data_folder(name: str) -> str:
 
 def known_encoding(name: str) -> str:
     try:
+        "".encode(name)  # fails for those that are not of texts, such as rot13
         return codecs.lookup(name).name
     except LookupError as error:
-        raise ValueError(f"{name!r} is no encoding that Python knows, such as utf-8, latin-1 or cp1252") from error
+        raise ValueError(f"{name!r} is no encoding of texts that Python knows, such as utf-8 or latin-1") from error
 
 
 class TextFileConfig(TextConfig):
@@ -108,12 +110,10 @@ def rows_of(file: Path, config: TextFileConfig) -> Iterator[Row]:
 
 
 def _csv(file: Path, config: TextFileConfig) -> Iterator[Row]:
-    rows = delimited(file, config.encoding)
-    _, header = next(rows, (0, []))
-    _check_columns(file, header, config)
-    for line, row in rows:
-        cells = dict(zip(header, row))
-        yield Row(f"{file.name} line {line}", cells.get(config.text, ""), label_of(cells.get(config.label)))
+    sheet = read_sheet(file, config.encoding, all_named=False)
+    _check_columns(file, sheet.columns, config)
+    for place, text, label in zip(sheet.places, sheet.column(config.text), sheet.column(config.label)):
+        yield Row(place, text, label_of(label))
 
 
 def _parquet(file: Path, config: TextFileConfig) -> Iterator[Row]:
@@ -131,7 +131,7 @@ def _parquet(file: Path, config: TextFileConfig) -> Iterator[Row]:
         yield Row(f"{file.name} row {i}", text or "", label_of(label))
 
 
-def _check_columns(file: Path, names: list[str], config: TextFileConfig) -> None:
+def _check_columns(file: Path, names: Sequence[str], config: TextFileConfig) -> None:
     for column in (config.text, config.label):
         if column not in names:
             raise DataError(f"{file} has no column {column!r}. {did_you_mean(column, names)}")

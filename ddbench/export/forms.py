@@ -30,7 +30,7 @@ class Form:
 
 def check(name: str, signal: SignalSpec) -> None:
     """Raises: SpecError for a form that does not hold such signals."""
-    if FORMS[name].only_images and not signal.is_image:
+    if FORMS[name].only_images and not signal.fits_image_files:
         others = " and ".join(other for other, form in FORMS.items() if not form.only_images)
         raise SpecError(
             f"Signals of shape {signal.shape} are no pictures, so there are no {name} of them. Take {others}."
@@ -73,7 +73,7 @@ def write_parquet(found: Opened, folder: Path) -> None:
     disable_progress_bar()
     card = found.stored.card
     label = ClassLabel(names=list(card.class_names))
-    if card.signal.is_image:
+    if card.signal.fits_image_files:
         first, kind = "image", Image()
         values = [{"bytes": png(picture), "path": None} for picture in levels(found)]
     else:
@@ -116,7 +116,8 @@ def _told_images(found: Opened) -> str:
 
 
 def _told_parquet(found: Opened) -> str:
-    what = "`image` (8-bit PNG, values rounded and clipped)" if found.stored.card.signal.is_image else "`signal` (raw)"
+    as_png = found.stored.card.signal.fits_image_files
+    what = "`image` (8-bit PNG, values rounded and clipped)" if as_png else "`signal` (raw)"
     more = ", `soft_label` (probabilities)" if found.soft is not None else ""
     return (
         f"Columns {what}, `label`{more}.\n\n"

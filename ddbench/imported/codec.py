@@ -70,7 +70,7 @@ class Imported(Codec):
         """Raises: SpecError for pictures of signals that are none, and for shapes and constants that do not fit."""
         super().__init__(config, target)
         signal, given = target.signal, self.config
-        if given.form == "pictures" and not signal.is_image:
+        if given.form == "pictures" and not signal.fits_image_files:
             raise SpecError(f"The dataset's signals of shape {signal.shape} are no pictures. Give tensors (.npz).")
         if len(given.mean) not in (0, 1, signal.channels):
             raise SpecError(f"mean and std have {len(given.mean)} numbers; give 1 or {signal.channels}.")

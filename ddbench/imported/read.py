@@ -60,7 +60,7 @@ def _folder(path: Path, card: DatasetCard, asked: Asked) -> tuple[str, list[Labe
     if released_images(path) is not None:
         return "tensors of a released folder", _checked(read_torch_folder(path), card, asked, path)
     if class_folders(path):
-        if not card.signal.is_image:
+        if not card.signal.fits_image_files:
             raise ArtifactError(
                 f"{path} is a folder of pictures; the signals of {card.name!r}, of shape {card.signal.shape}, are none."
             )

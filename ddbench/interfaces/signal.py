@@ -63,8 +63,8 @@ class SignalSpec:
         return f"masked_{self.augmentation}" if self.mask and self.augmentation else self.augmentation
 
     @property
-    def is_image(self) -> bool:
-        """Whether a signal is a picture that an image file can hold: grey or colour, raw values between 0 and 1."""
+    def fits_image_files(self) -> bool:
+        """Whether image files can hold the values: one channel or three on two axes, raw values between 0 and 1."""
         return len(self.shape) == 3 and self.channels in (1, 3) and (self.low, self.high) == (0, 1)
 
     def normalise(self, raw: Tensor) -> Tensor:

@@ -93,15 +93,26 @@ def test_an_encoding_is_asked_for_by_file_and_line(data):
     with pytest.raises(DataError, match=r"a\.csv is not utf-8: its line 11 holds the byte 0xef"):
         TextFile(TextFileConfig(file="a.csv")).card()
     assert ("na\u00efve", "sea") in known(TextFile(TextFileConfig(file="a.csv", encoding="latin-1")))
-    with pytest.raises(ValidationError, match="no encoding that Python knows"):
+    with pytest.raises(ValidationError, match="no encoding of texts that Python knows"):
         TextFileConfig(file="a.csv", encoding="latin-77")
+    with pytest.raises(ValidationError, match="no encoding of texts"):
+        TextFileConfig(file="a.csv", encoding="rot13")
+    (data / "a.csv").write_bytes(b"text,label  " * 500)
+    with pytest.raises(DataError, match=r"a\.csv") as raised:
+        TextFile(TextFileConfig(file="a.csv", encoding="utf-16-le")).card()
+    assert len(str(raised.value)) < 500, "what was taken for a header is not quoted whole"
 
 
 def test_what_is_no_table_is_said(data):
     for content, said in (
         (b"words,label\nx,y\n", "has no column 'text'"),
         (b'text,label\n"open,sea\n', "is no table"),
-        (b"", "has no column 'text'"),
+        (b"", "is empty"),
+        (b"text,label\n", "no rows below its header"),
+        (b"text,label\nsome words, and a comma,sea\nothers,sky\n", "line 2 has 3 fields, the header 2"),
+        (b"label,text\nsea\nsky,words\n", "line 2 has 1 fields, the header 2"),
+        (b"text,label,text\na,b,c\n", "names twice text"),
+        (b"\xff" + b"x," * 5000 + b"\n", "is not utf-8"),
     ):
         (data / "a.csv").write_bytes(content)
         with pytest.raises(DataError, match=said):
