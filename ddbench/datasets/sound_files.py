@@ -50,9 +50,11 @@ def _wav(path: Path) -> tuple[int, Float64[np.ndarray, "..."]]:
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks that hold no sound
             rate, raw = wavfile.read(path)
     except (OSError, ValueError, EOFError, MemoryError, IndexError) as error:
-        raise DataError(f"{path} is no WAV file that can be read: {error}.") from error
+        raise DataError(f"{path} is no WAV file that can be read: {str(error).rstrip('.')}.") from error
     except Exception as error:  # struct.error and whatever else a header can provoke
-        raise DataError(f"{path} is no WAV file that can be read: {type(error).__name__}: {error}.") from error
+        raise DataError(
+            f"{path} is no WAV file that can be read: {type(error).__name__}: {str(error).rstrip('.')}."
+        ) from error
     if raw.dtype == "uint8":
         return int(rate), (raw.astype("float64") - 128) / 128
     if raw.dtype.kind == "i":
@@ -71,5 +73,5 @@ def _flac(path: Path) -> tuple[int, Float64[np.ndarray, "..."]]:
     try:
         x, rate = soundfile.read(path, dtype="float64", always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} is no FLAC file that can be read: {error}.") from error
+        raise DataError(f"{path} is no FLAC file that can be read: {str(error).rstrip('.')}.") from error
     return int(rate), x

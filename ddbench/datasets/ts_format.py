@@ -45,7 +45,8 @@ def read_ts(path: Path, gaps: Gaps = "refuse") -> TsFile:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text: byte {error.start} is not UTF-8.") from error
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(f"{path} is not text: byte {error.start}, in line {line}, is not UTF-8.") from error
     lines = [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1)]
     lines = [(i, line) for i, line in lines if line and line[0] not in "#%"]
     begin = next((n for n, (_, line) in enumerate(lines) if line.lower() == "@data"), None)

@@ -72,5 +72,5 @@ def test_files_that_are_no_text_or_not_there(tmp_path):
     with pytest.raises(DataError, match="No such file"):
         read_ts(path)
     path.write_bytes(b"\xff\xfe@data")
-    with pytest.raises(DataError, match="byte 0 is not UTF-8"):
+    with pytest.raises(DataError, match="byte 0, in line 1, is not UTF-8"):
         read_ts(path)
