@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from ddbench.leaderboard.board import Board, Standing
+from ddbench.leaderboard.html import Grid
 from ddbench.report.cells import NOTHING
 from ddbench.report.labels import percent
 from ddbench.report.rows import Score, column_of, student_label
@@ -16,15 +17,6 @@ from ddbench.spec.cell import Training
 from ddbench.spec.labels import arguments
 
 Pairs = list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A small table: a caption, headings, rows whose first cell is their heading."""
-
-    caption: str
-    heads: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)

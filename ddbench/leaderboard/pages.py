@@ -14,6 +14,7 @@ from ddbench.leaderboard.chart import SHAPES, charts
 from ddbench.leaderboard.columns import columns, footnotes
 from ddbench.leaderboard.detail import detail
 from ddbench.leaderboard.found import Found
+from ddbench.leaderboard.html import grid, pairs
 from ddbench.leaderboard.png import Png
 from ddbench.leaderboard.words import CAPTIONS, CHECK, HOW_TO_READ
 from ddbench.report.cells import NOTHING, headings
@@ -53,6 +54,9 @@ class Pages:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        self.env.globals |= {"pairs": pairs, "grid": grid}
+        for name in self.env.list_templates():  # compiled here, once for all workers
+            self.env.get_template(name)
 
     def index(self) -> bytes:
         n = len(self.found.entries)

@@ -97,8 +97,16 @@ class Row:
 
         A seed has as many students of one network as of another, so that networks weigh the same.
         """
-        by_seed = self.by_seed(column, networks)
-        return interval(by_seed) if by_seed else None
+        asked = column, *networks
+        if asked not in self._intervals:
+            by_seed = self.by_seed(column, networks)
+            self._intervals[asked] = interval(by_seed) if by_seed else None
+        return self._intervals[asked]
+
+    @cached_property
+    def _intervals(self) -> dict[tuple[str, ...], Interval | None]:
+        """What `mean_over` has found: every table, chart and page asks for the same."""
+        return {}
 
     def by_seed(self, column: str, networks: Collection[str]) -> dict[int, list[float]]:
         """Every student's accuracy, by seed; nothing where one of the networks was not scored."""

@@ -27,7 +27,7 @@ from ddbench.report.row import student_label as student_label
 from ddbench.result.schema import Result
 from ddbench.spec.cell import OWN_RECIPE, Cell, Column
 from ddbench.spec.networks import labels, unseen
-from ddbench.stats import Interval, interval, tie_groups
+from ddbench.stats import Interval, tie_groups
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Table:
 
     def accuracy(self, row: Row, score: Score) -> Interval | None:
         """A row's figure in one of `scores`; None where it has none."""
-        by_seed = self.by_seed(row, score)
-        return interval(by_seed) if by_seed else None
+        column, network = score
+        return row.mean_over(column, self.unseen(row) if network == UNSEEN else (network,))
 
     def by_seed(self, row: Row, score: Score) -> dict[int, list[float]]:
         """The accuracies behind a row's figure, by seed; nothing where it has none."""
@@ -160,9 +160,14 @@ class _Draft:
 
 def tables(results: Iterable[Result]) -> list[Table]:
     """The tables that these results make, by dataset, then test before validation, then protocol."""
+    return tables_of_rows((result.cell.unseeded, result) for result in results)
+
+
+def tables_of_rows(named: Iterable[tuple[str, Result]]) -> list[Table]:
+    """The same of results that come with `Cell.unseeded` of their cells, which takes long to make of thousands."""
     by_row: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        by_row[result.cell.unseeded].append(result)
+    for unseeded, result in named:
+        by_row[unseeded].append(result)
     rows = [Row(tuple(sorted(group, key=lambda r: (r.cell.seed, r.run_id)))) for group in by_row.values()]
     kinds: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:

@@ -14,16 +14,16 @@ from ddbench.report.rows import Row, Score, Table
 from ddbench.report.sheet import Sheet, Word, words
 from ddbench.spec.cell import OWN_RECIPE
 from ddbench.spec.mandatory import NAMES
-from ddbench.stats import Interval, PairedDifference, area_under_log_bytes, gain, interval, mean, recovery
+from ddbench.stats import Difference, Interval, area_under_log_bytes, gain, interval, mean, recovery
 
 
 @dataclass(frozen=True)
 class Scores:
     """What a row's accuracy means beside that of `random` and of the whole dataset; None where one of them lacks."""
 
-    over_random: PairedDifference | None
+    over_random: Difference | None
     """Over `random` with the identity codec in float32: what codec and learning add."""
-    over_same_codec: PairedDifference | None
+    over_same_codec: Difference | None
     """Over `random` through the row's own codec: what learning adds."""
     recovery: float | None
 
@@ -35,7 +35,7 @@ class Scores:
         }
 
 
-def _plain(value: PairedDifference | None) -> dict[str, float | None]:
+def _plain(value: Difference | None) -> dict[str, float | None]:
     return {"mean": value and value.mean, "half_width": value and value.half_width}
 
 
@@ -170,7 +170,7 @@ def _lines(table: Table, group: Sequence[Row], score: Score, decimals: int) -> l
     return lines
 
 
-def _figure(value: Interval | PairedDifference | None, decimals: int, sign: str = "") -> str:
+def _figure(value: Interval | Difference | None, decimals: int, sign: str = "") -> str:
     if value is None:
         return NOTHING
     return (sign if value.mean > 0 else "") + percent(value.mean, value.half_width, decimals)

@@ -1,8 +1,8 @@
-"""Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy and scipy come when used."""
+"""Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy comes when used."""
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
+from ddbench.stats.basic import CONFIDENCE, mean, sd
 from ddbench.stats.intervals import Interval, interval, sampled_half_width, sampled_interval
-from ddbench.stats.paired import PairedDifference, paired_difference
+from ddbench.stats.paired import Difference, PairedDifference, paired_difference
 from ddbench.stats.pairs import Pairs, matched
 from ddbench.stats.resampling import paired_bootstrap, sign_flip_p
 from ddbench.stats.scores import (
@@ -12,10 +12,12 @@ from ddbench.stats.scores import (
     label_robust_score,
     recovery,
 )
+from ddbench.stats.student_t import t_quantile
 from ddbench.stats.ties import tie_groups
 
 __all__ = [
     "CONFIDENCE",
+    "Difference",
     "Interval",
     "PairedDifference",
     "Pairs",

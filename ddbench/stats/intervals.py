@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, hypot, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
+from ddbench.stats.basic import CONFIDENCE, mean, sd
+from ddbench.stats.student_t import t_quantile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,9 +99,7 @@ def sampled_half_width(parts: Sequence[np.ndarray], confidence: float = CONFIDEN
 
     √(Σ_d Var_i(parts[d]) / N_d), with the normal quantile. None where a test set has fewer than two items.
     """
-    from scipy.special import ndtri
-
     if any(len(part) < 2 for part in parts):
         return None
     variance = fsum(float(part.var(ddof=1)) / len(part) for part in parts)
-    return float(ndtri((1 + confidence) / 2)) * sqrt(variance)
+    return NormalDist().inv_cdf((1 + confidence) / 2) * sqrt(variance)
