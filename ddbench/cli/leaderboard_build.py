@@ -25,8 +25,8 @@ RESULTS, OUT = Path("leaderboard/results"), Path("leaderboard")
 def build(results: Path, out: Path, pictures: bool, workers: int | None) -> None:
     """Build README.md and a static site from the results below RESULTS (leaderboard/results).
 
-    The same results give the same files, whatever the number of workers. Only files that changed are written, only files that an earlier build made
-    are removed. Exit code 3 where files had to be left out; everything else is built.
+    The same results give the same files, whatever the number of workers. Only files that changed are written, only
+    files that an earlier build made are removed. Exit code 3 where files had to be left out; all others are built.
     """
     from ddbench.leaderboard.build import build as make
 

@@ -93,7 +93,7 @@ def _names(made: Sequence[Board], rows: Sequence[tuple[Board, Standing]], pictur
 
 
 def _parts(found: Found, made: Sequence[Board], inside: str | None, pictures: dict[str, Png]) -> list[Part]:
-    """Every file of the leaderboard, by parts that may be made apart; the largest first, to be done when the last is."""
+    """Every file of the leaderboard, by parts that may be made apart, the largest first."""
     pages = Pages(found, made, None if inside is None else f"../{inside}/")
     rows = [(board, standing) for board in made for standing in board.standings]
     return [

@@ -37,7 +37,7 @@ def grid(table: Grid) -> Markup:
     caption = escape(table.caption)
     return _markup(
         f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0">\n',
-        f'<table class="small">\n<caption>{caption}</caption>\n<thead><tr>',
+        f'<table class="small">\n<caption><span>{caption}</span></caption>\n<thead><tr>',
         *(f'<th scope="col">{escape(head)}</th>' for head in table.heads),
         "</tr></thead>\n<tbody>\n",
         *(_line(*line) for line in table.rows),

@@ -16,6 +16,7 @@ from ddbench.leaderboard.detail import detail
 from ddbench.leaderboard.found import Found
 from ddbench.leaderboard.html import grid, pairs
 from ddbench.leaderboard.png import Png
+from ddbench.leaderboard.scores import MEANING, area, scored
 from ddbench.leaderboard.words import CAPTIONS, CHECK, HOW_TO_READ
 from ddbench.report.cells import NOTHING, headings
 from ddbench.report.labels import budget_label, percent
@@ -129,6 +130,9 @@ class Pages:
             groups=groups,
             choices=[(name, values) for name, values in choices if len(values) > 1],
             notes=footnotes(board) + board.absent,
+            scored=scored(board),
+            area=area(board),
+            meaning=MEANING,
             drawn=charts(board),
             dot=SHAPES[0],
         )

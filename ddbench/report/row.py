@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from ddbench.result.bits import bit_array
 from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import Cell, RunColumn, Space
-from ddbench.stats import Interval, interval, mean
+from ddbench.stats import Interval, interval, mean, sampled_interval
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
@@ -117,6 +119,16 @@ class Row:
             for seed, accuracies in self._accuracies[column, network].items():
                 by_seed[seed] += accuracies
         return dict(by_seed)
+
+    def sampled(self, column: str, networks: Collection[str]) -> Interval | None:
+        """`mean_over` with the half widths for test sampling; None where students met different numbers of items."""
+        answers: dict[int, list[Any]] = defaultdict(list)
+        for result in self.ok:
+            for run in result.runs:
+                if column_of(run.column, run.space) == column and student_label(run) in networks:
+                    answers[result.cell.seed].append(bit_array(run.correct, run.n_test))
+        sizes = {len(a) for some in answers.values() for a in some}
+        return sampled_interval(answers) if len(sizes) == 1 and self.mean_over(column, networks) else None
 
     @cached_property
     def _accuracies(self) -> dict[Score, dict[int, list[float]]]:

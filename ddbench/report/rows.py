@@ -25,7 +25,8 @@ from ddbench.report.row import Score as Score
 from ddbench.report.row import column_of as column_of
 from ddbench.report.row import student_label as student_label
 from ddbench.result.schema import Result
-from ddbench.spec.cell import OWN_RECIPE, Cell, Column
+from ddbench.spec.cell import OWN_RECIPE, Cell, Choice, Column
+from ddbench.spec.mandatory import NAMES
 from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, tie_groups
 
@@ -86,13 +87,18 @@ class Table:
 
     def accuracy(self, row: Row, score: Score) -> Interval | None:
         """A row's figure in one of `scores`; None where it has none."""
-        column, network = score
-        return row.mean_over(column, self.unseen(row) if network == UNSEEN else (network,))
+        return row.mean_over(score[0], self._students(row, score))
+
+    def sampled(self, row: Row, score: Score) -> Interval | None:
+        """The same with the half widths for test sampling, made of every student's answers."""
+        return row.sampled(score[0], self._students(row, score))
+
+    def _students(self, row: Row, score: Score) -> tuple[str, ...]:
+        return self.unseen(row) if score[1] == UNSEEN else (score[1],)
 
     def by_seed(self, row: Row, score: Score) -> dict[int, list[float]]:
         """The accuracies behind a row's figure, by seed; nothing where it has none."""
-        column, network = score
-        return row.by_seed(column, self.unseen(row) if network == UNSEEN else (network,))
+        return row.by_seed(score[0], self._students(row, score))
 
     def tie_group(self, row: Row, score: Score) -> int | None:
         """Which rows of its budget a row is level with by paired differences over seeds: 1 holds the best.
@@ -122,6 +128,24 @@ class Table:
         return list(groups.values())
 
     @cached_property
+    def all_rows(self) -> tuple[Row, ...]:
+        """Those that a filter hides and those beside too: what is said of a row may rest on any."""
+        return (*self.rows, *self.hidden, *self.beside)
+
+    @cached_property
+    def randoms(self) -> dict[str, Row]:
+        """Rows of `random` by `stored_as` of their cells.
+
+        The match space means nothing to a selector; a suite that has both writes the one of signals.
+        """
+        found: dict[str, Row] = {}
+        for space in SPACES:
+            for row in self.all_rows:
+                if row.cell.method.name == NAMES.random and row.ok and row.cell.space == space:
+                    found.setdefault(stored_as(row.cell), row)
+        return found
+
+    @cached_property
     def has_several_match_networks(self) -> bool:
         return len({str(r.cell.network.model_dump()) for r in self.rows if r.is_matched}) > 1
 
@@ -144,6 +168,12 @@ class Table:
             names = sorted({name for args in those for name in args}) if len(those) > 1 else []
             found[place] = [n for n in names if len({digest([n in a, a.get(n)]) for a in those}) > 1]
         return found
+
+
+def stored_as(cell: Cell, codec: Choice | None = None, storage: str | None = None) -> str:
+    """The budget of a cell, its codec and storage type, or others in their place, as a name to look up."""
+    budget = cell.budget and cell.budget.model_dump()
+    return canonical([budget, (codec or cell.codec).model_dump(), storage or cell.storage])
 
 
 def _place(cell: Cell) -> str:
