@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ddbench.errors import ArtifactError, SpecError
-from ddbench.report import reported, scores
+from ddbench.report import dd_ranking, reported, scores
 from ddbench.report.filters import shown
 from ddbench.report.latex import latex
 from ddbench.report.long import sheet, versions_apart
@@ -99,6 +99,8 @@ def _sheets(made: Sequence[Table], view: View) -> list[Sheet]:
         sheets += [sheet(table, view.decimals, apart.get(i, ())) for i, table in enumerate(made)]
     if view.scores:
         sheets += [one for table in made for one in scores.sheets(table, view.decimals)]
+    if view.dd_ranking:
+        sheets += dd_ranking.sheets(made)
     return sheets + reported.sheets(made, view.reported, view.decimals)
 
 
