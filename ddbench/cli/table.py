@@ -8,7 +8,7 @@ from typing import cast
 import click
 
 from ddbench.errors import ArtifactError, SpecError
-from ddbench.report.table import FORMATS, Collection, Format, collect, parquet, render, unsaid_by_csv
+from ddbench.report.table import FORMATS, Collection, Format, collect, parquet, refused, render, unsaid_by_csv
 from ddbench.report.view import View, view
 
 PARQUET = "parquet"
@@ -80,8 +80,14 @@ def table(
     asked = view(where, rows, cols, column, sort, decimals, scores, dd_ranking, figures)
     found = collect(*folders)
     _write(found, form, out, asked)
+    left_out = refused(found, asked)
+    if out is not None and form not in ("csv", PARQUET):
+        for line in left_out:
+            click.echo(line, err=True)
     if found.unreadable:
         raise click.exceptions.Exit(ArtifactError.exit_code)
+    if left_out:
+        raise click.exceptions.Exit(SpecError.exit_code)
 
 
 def _write(found: Collection, form: str, out: Path | None, asked: View) -> None:
