@@ -68,7 +68,7 @@ def ranking(table: Table, row: Row, score: Score, made: Sequence[Table]) -> Rank
 
 
 def _hlr(table: Table, row: Row, score: Score, lacks: list[str]) -> tuple[float, float] | None:
-    whole = next((v for r in table.all_rows if r.is_ceiling and (v := ceiling(table, r, score))), None)
+    whole = next((v for r in table.ceilings if (v := ceiling(table, r, score))), None)
     own = _mean(table, row, score)
     if whole is None:
         lacks.append(f"LRS: {NO_WHOLE}")

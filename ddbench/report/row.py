@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from ddbench.result.bits import bit_array
+from ddbench.result.bits import share_right
 from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import Cell, RunColumn, Space
-from ddbench.stats import Interval, interval, mean, sampled_interval
+from ddbench.stats import Interval, interval, interval_of_items, mean
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
@@ -122,21 +121,36 @@ class Row:
 
     def sampled(self, column: str, networks: Collection[str]) -> Interval | None:
         """`mean_over` with the half widths for test sampling; None where students met different numbers of items."""
-        answers: dict[int, list[Any]] = defaultdict(list)
-        for result in self.ok:
-            for run in result.runs:
-                if column_of(run.column, run.space) == column and student_label(run) in networks:
-                    answers[result.cell.seed].append(bit_array(run.correct, run.n_test))
-        sizes = {len(a) for some in answers.values() for a in some}
-        return sampled_interval(answers) if len(sizes) == 1 and self.mean_over(column, networks) else None
+        import numpy as np
+
+        if not self.mean_over(column, networks):
+            return None
+        answers: dict[int, list[StudentRun]] = defaultdict(list)
+        for network in dict.fromkeys(networks):
+            for seed, runs in self._runs[column, network].items():
+                answers[seed] += runs
+        sizes = {run.n_test for runs in answers.values() for run in runs}
+        if len(sizes) > 1:
+            return None
+        (n,) = sizes
+        table = np.stack([share_right([run.correct for run in runs], n) for runs in answers.values()])
+        return interval_of_items(table, sum(map(len, answers.values())))
 
     @cached_property
     def _accuracies(self) -> dict[Score, dict[int, list[float]]]:
         """Every student's accuracy, by column and network, by seed."""
-        found: dict[Score, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        return {
+            score: {seed: [run.accuracy for run in runs] for seed, runs in by_seed.items()}
+            for score, by_seed in self._runs.items()
+        }
+
+    @cached_property
+    def _runs(self) -> dict[Score, dict[int, list[StudentRun]]]:
+        """Every student, by column and network, by seed."""
+        found: dict[Score, dict[int, list[StudentRun]]] = defaultdict(lambda: defaultdict(list))
         for result in self.ok:
             for run in result.runs:
-                found[column_of(run.column, run.space), student_label(run)][result.cell.seed].append(run.accuracy)
+                found[column_of(run.column, run.space), student_label(run)][result.cell.seed].append(run)
         return dict(found)
 
     def steps(self, column: str) -> int | None:

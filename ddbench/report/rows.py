@@ -133,6 +133,10 @@ class Table:
         return (*self.rows, *self.hidden, *self.beside)
 
     @cached_property
+    def ceilings(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.all_rows if row.is_ceiling)
+
+    @cached_property
     def randoms(self) -> dict[str, Row]:
         """Rows of `random` by `stored_as` of their cells.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ddbench.canonical import canonical
 from ddbench.report.cells import NOTHING, headings
 from ddbench.report.dimensions import label
 from ddbench.report.labels import budget_label, percent
@@ -50,7 +51,7 @@ def scores_of(table: Table, row: Row, score: Score) -> Scores:
     same_codec = table.randoms.get(stored_as(row.cell))
     plain = table.by_seed(yardstick, score) if yardstick else {}
     same = table.by_seed(same_codec, score) if same_codec else {}
-    whole = next((v for r in table.all_rows if r.is_ceiling and (v := ceiling(table, r, score))), None)
+    whole = next((v for r in table.ceilings if (v := ceiling(table, r, score))), None)
     share = recovery(_mean(own), _mean(plain), whole[1].mean) if plain and whole else None
     learns = row.cell.method.name != NAMES.random
     return Scores(gain(own, plain) if row is not yardstick else None, gain(own, same) if learns else None, share)
@@ -85,7 +86,8 @@ def areas(table: Table, score: Score) -> list[Area]:
     series: dict[tuple[str, ...], dict[int, Row]] = {}
     for row in table.rows if score[0] != OWN_RECIPE else ():
         if not row.is_ceiling and row.allowed_bytes and table.by_seed(row, score):
-            key = tuple(label(n, table, row, score) for n in ("codec", "method", "network", "student_spaces"))
+            names = (label("codec", table, row, score), label("method", table, row, score))
+            key = (*names, canonical(row.cell.network.model_dump()), *row.cell.protocol.student_spaces)
             series.setdefault(key, {}).setdefault(row.allowed_bytes, row)
     caps = sorted({cap for rows in series.values() for cap in rows})
     if len(caps) < 2:

@@ -75,9 +75,15 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
         raise ValueError("the mean of no values is not defined")
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"students of one row were tested on different numbers of items: {sorted(lengths)}")
-    table = np.stack([_mean_by_item(students) for students in correct_by_seed.values()])
+    table = np.stack([np.mean(students, axis=0, dtype=np.float64) for students in correct_by_seed.values()])
+    return interval_of_items(table, sum(len(s) for s in correct_by_seed.values()), confidence)
+
+
+def interval_of_items(table: np.ndarray, students: int, confidence: float = CONFIDENCE) -> Interval:
+    """The same of p_gi itself, float64 `[G, N]`: the share of a seed's students that get an item right."""
+    import numpy as np
+
     G, N = table.shape
-    students = sum(len(s) for s in correct_by_seed.values())
     of_seeds, of_items, centre = table.mean(1), table.mean(0), float(table.mean())
     p = (1 + confidence) / 2
     off_items = of_items - centre
@@ -89,20 +95,11 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
     half = t_quantile(p, G - 1) * sqrt(v_seeds)
     if v_items is None:
         return Interval(centre, half, G, students)
-    table -= of_items
-    table -= (of_seeds - centre)[:, None]
-    v_rest = float(np.einsum("gi,gi", table, table)) / ((G - 1) * (N - 1)) / (G * N)
+    rest = table - of_items
+    rest -= (of_seeds - centre)[:, None]
+    v_rest = float(np.einsum("gi,gi", rest, rest)) / ((G - 1) * (N - 1)) / (G * N)
     of_items_alone = t_quantile(p, N - 1) * sqrt(max(0.0, v_items - v_rest))
     return Interval(centre, half, G, students, half_test, hypot(half, of_items_alone))
-
-
-def _mean_by_item(students: Sequence[np.ndarray]) -> np.ndarray:
-    """float64 `[n_test]`: the students' mean item by item; answers are counted in whole numbers, which is faster."""
-    import numpy as np
-
-    if len(students) < 256 and all(student.dtype == bool for student in students):
-        return np.array(students).view(np.uint8).sum(0, dtype=np.uint8) / len(students)
-    return np.mean(students, axis=0, dtype=np.float64)
 
 
 def sampled_half_width(parts: Sequence[np.ndarray], confidence: float = CONFIDENCE) -> float | None:
