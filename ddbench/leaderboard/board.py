@@ -40,6 +40,14 @@ class Standing:
         return any(flag.kind == "withdrawn" for flag in self.flags)
 
     @property
+    def trust(self) -> str:
+        """What a table says of it: the label, a check that disagrees, flags."""
+        said = [self.label, *(f.kind for f in self.flags)]
+        if any(v.verdict == "disagrees" for v in self.verifications):
+            said.insert(1, "a check disagrees")
+        return ", ".join(dict.fromkeys(said))
+
+    @property
     def name(self) -> str:
         return f"{self.codec} × {self.method}" if self.codec else self.method
 

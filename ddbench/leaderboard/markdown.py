@@ -48,7 +48,7 @@ def _section(board: Board) -> str:
             cells = [escaped(cell) for cell in line]
             cells[2] = f"[{cells[2]}](site/rows/{standing.id}.html)"
             tie = "–" if standing.group is None else str(standing.group)
-            lines.append([*cells, tie, ", ".join([standing.label, *(f.kind for f in standing.flags)])])
+            lines.append([*cells, tie, standing.trust])
     grid = tabulate(
         lines, [*names, "ties", "checked"], "github", disable_numparse=True, colalign=[*align, "right", "left"]
     )

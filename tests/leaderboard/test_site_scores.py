@@ -13,6 +13,7 @@ from made_up_results import made_up_cell, made_up_result, quickstart_like
 from ddbench.budget import Budget
 from ddbench.leaderboard.build import build
 from ddbench.result.schema import Result
+from ddbench.result.verification import Comparison, Verdict, Verification, claim_digest
 from ddbench.spec.cell import EvaluationProtocol
 
 RESULTS = quickstart_like()
@@ -106,3 +107,26 @@ def test_every_mark_of_a_chart_is_a_link_with_a_name(site: Path) -> None:
     marks = re.findall(r'<a class="point c\d" href="([^"]+)" data-row="\w+"><title>([^<]+)</title>', html)
     assert len(marks) == 2 * 14  # two charts
     assert all((site / "boards" / href).resolve().is_file() and " %" in title for href, title in marks)
+
+
+def test_a_check_that_disagrees_is_named_in_the_table(tmp_path: Path) -> None:
+    result = made_up_result(made_up_cell("dct", "dm"))
+    (tmp_path / "verifications").mkdir()
+    checked = verification_of(result, "disagrees")
+    (tmp_path / "verifications" / checked.file_name).write_text(checked.model_dump_json())
+    build(write_results(tmp_path / "results", [result]), tmp_path)
+    assert "self-reported, a check disagrees" in next((tmp_path / "site" / "boards").iterdir()).read_text()
+    assert "self-reported, a check disagrees" in (tmp_path / "README.md").read_text()
+
+
+def verification_of(result: Result, verdict: Verdict) -> Verification:
+    run = result.runs[0]
+    compared = Comparison(
+        column=run.column, network=run.network, labels="hard", space="signal", claimed=0.6, found=0.5,
+        students_claimed=2, students_found=2, half_width=0.05, verdict=verdict,
+    )  # fmt: skip
+    return Verification(
+        key=result.key, run_id=result.run_id, claim=claim_digest(result), sha256=None, independent=True,
+        confidence=0.99, comparisons=(compared,), runs=(run,), verdict=verdict, ddbench="0.1.0", device="cpu",
+        by="us", started="2026-01-01T00:00:00Z", finished="2026-01-01T00:00:02Z",
+    )  # fmt: skip
