@@ -37,8 +37,9 @@ def accuracies(board: Board, standing: Standing) -> Grid:
     """The row's accuracies with all three intervals of docs/statistics.md."""
     rows = []
     for score in board.table.scores:
-        if found := board.table.sampled(standing.row, score) or board.table.accuracy(standing.row, score):
-            widths = (found.half_width, found.half_width_test, found.half_width_both)
+        if found := board.table.accuracy(standing.row, score):
+            sampled = board.table.sampled(standing.row, score)
+            widths = (found.half_width, sampled and sampled.half_width_test, sampled and sampled.half_width_both)
             rows.append([score_name(score), percent(found.mean), *map(_width, widths), *map(str, _counts(found))])
     heads = ["column, students", "mean", "± over seeds", "± over test items", "± over both", "seeds", "students"]
     return Grid("Accuracy in percent, with 95 % intervals", heads, rows)

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
-from ddbench.result.bits import share_right
+from ddbench.result.bits import count_right
 from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import Cell, RunColumn, Space
-from ddbench.stats import Interval, interval, interval_of_items, mean
+from ddbench.stats import Interval, interval, interval_of_counts, interval_of_items, mean
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
@@ -133,8 +133,11 @@ class Row:
         if len(sizes) > 1:
             return None
         (n,) = sizes
-        table = np.stack([share_right([run.correct for run in runs], n) for runs in answers.values()])
-        return interval_of_items(table, sum(map(len, answers.values())))
+        counts = np.stack([count_right([run.correct for run in runs], n) for runs in answers.values()])
+        students = [len(runs) for runs in answers.values()]
+        if len(set(students)) == 1:
+            return interval_of_counts(counts, sum(students))
+        return interval_of_items(counts / np.array(students)[:, None], sum(students))
 
     @cached_property
     def _accuracies(self) -> dict[Score, dict[int, list[float]]]:

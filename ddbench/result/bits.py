@@ -35,13 +35,12 @@ def bit_array(text: str, n: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(_bytes(text, n), np.uint8), count=n).view(bool)
 
 
-def share_right(texts: Sequence[str], n: int) -> np.ndarray:
-    """float64 `[n]`: the share of several students that get each item right. Raises: ValueError as `unpack_bits`."""
+def count_right(texts: Sequence[str], n: int) -> np.ndarray:
+    """Whole numbers `[n]`: how many of several students get each item right. Raises: ValueError as `unpack_bits`."""
     import numpy as np
 
     packed = np.frombuffer(b"".join(_bytes(text, n) for text in texts), np.uint8).reshape(len(texts), -1)
-    kind = np.uint8 if len(texts) < 256 else np.int64
-    return np.unpackbits(packed, axis=1, count=n).sum(0, dtype=kind) / len(texts)
+    return np.unpackbits(packed, axis=1, count=n).sum(0, dtype=np.uint8 if len(texts) < 256 else np.int64)
 
 
 def _number(text: str, n: int) -> int:

@@ -1,7 +1,14 @@
 """Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy comes when used."""
 
 from ddbench.stats.basic import CONFIDENCE, mean, sd
-from ddbench.stats.intervals import Interval, interval, interval_of_items, sampled_half_width, sampled_interval
+from ddbench.stats.intervals import (
+    Interval,
+    interval,
+    interval_of_counts,
+    interval_of_items,
+    sampled_half_width,
+    sampled_interval,
+)
 from ddbench.stats.paired import Difference, PairedDifference, paired_difference
 from ddbench.stats.pairs import Pairs, matched
 from ddbench.stats.resampling import paired_bootstrap, sign_flip_p
@@ -25,6 +32,7 @@ __all__ = [
     "augmentation_robust_score",
     "gain",
     "interval",
+    "interval_of_counts",
     "interval_of_items",
     "label_robust_score",
     "matched",

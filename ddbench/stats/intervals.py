@@ -83,21 +83,41 @@ def interval_of_items(table: np.ndarray, students: int, confidence: float = CONF
     """The same of p_gi itself, float64 `[G, N]`: the share of a seed's students that get an item right."""
     import numpy as np
 
-    G, N = table.shape
-    of_seeds, of_items, centre = table.mean(1), table.mean(0), float(table.mean())
-    p = (1 + confidence) / 2
-    off_items = of_items - centre
-    v_items = float(np.einsum("i,i", off_items, off_items)) / (N - 1) / N if N > 1 else None
+    of_seeds, of_items = table.mean(1), table.mean(0)
+    rest = table - of_seeds[:, None] - of_items + table.mean()
+    off = of_items - of_items.mean()
+    sums = float(np.einsum("i,i", off, off)), float(np.einsum("gi,gi", rest, rest))
+    return _of_sums([float(p) for p in of_seeds], table.shape[1], *sums, students, confidence)
+
+
+def interval_of_counts(counts: np.ndarray, students: int, confidence: float = CONFIDENCE) -> Interval:
+    """The same of S·p_gi, whole numbers `[G, N]`, where each seed has S students: several times faster, and exact.
+
+    Σ(p_·i − p_··)² and Σ e_gi² come from Σc², the squares of its sums over seeds and over items, and the sum of all.
+    """
+    import numpy as np
+
+    G, N = counts.shape
+    S = students // G
+    by_seed = [int(c) for c in counts.sum(1, dtype=np.int64)]
+    by_item = counts.sum(0, dtype=np.int64)
+    total, items, all_squares = sum(by_seed), int(by_item @ by_item), int(np.square(counts, dtype=np.int64).sum())
+    of_items = (N * items - total**2) / (N * (G * S) ** 2)
+    rest = (G * N * all_squares - G * sum(c**2 for c in by_seed) - N * items + total**2) / (G * N * S**2)
+    return _of_sums([c / (S * N) for c in by_seed], N, of_items, rest, students, confidence)
+
+
+def _of_sums(of_seeds: list[float], N: int, items: float, rest: float, students: int, confidence: float) -> Interval:
+    """From p_g·, Σ_i (p_·i − p_··)² and Σ_gi e_gi²."""
+    G, p, centre = len(of_seeds), (1 + confidence) / 2, mean(of_seeds)
+    v_items = items / (N - 1) / N if N > 1 else None
     half_test = None if v_items is None else t_quantile(p, N - 1) * sqrt(v_items)
     if G == 1:
         return Interval(centre, None, G, students, half_test, None)
-    v_seeds = float(of_seeds.var(ddof=1)) / G
-    half = t_quantile(p, G - 1) * sqrt(v_seeds)
+    half = t_quantile(p, G - 1) * sd(of_seeds) / sqrt(G)
     if v_items is None:
         return Interval(centre, half, G, students)
-    rest = table - of_items
-    rest -= (of_seeds - centre)[:, None]
-    v_rest = float(np.einsum("gi,gi", rest, rest)) / ((G - 1) * (N - 1)) / (G * N)
+    v_rest = rest / ((G - 1) * (N - 1)) / (G * N)
     of_items_alone = t_quantile(p, N - 1) * sqrt(max(0.0, v_items - v_rest))
     return Interval(centre, half, G, students, half_test, hypot(half, of_items_alone))
 
