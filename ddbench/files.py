@@ -26,24 +26,26 @@ def write_atomic(path: str | Path, data: bytes | str, sync: bool = True) -> None
 
     Raises: RunError where the folder is missing, unwritable or full. The old file then stays as it was.
     """
-    path = Path(path)
     content = data.encode() if isinstance(data, str) else data
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{uuid4().hex[:8]}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
     except OSError as error:
         raise RunError(
             f"{path} could not be written ({len(content)} bytes): {error.strerror or error}. "
             "Check that its folder exists, is writable and has room, then run the same command again."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def read_json(path: str | Path) -> Any:
@@ -53,7 +55,11 @@ def read_json(path: str | Path) -> Any:
 
 def read_text(path: str | Path) -> str:
     """The UTF-8 text of a file. Raises: ArtifactError where it is missing, unreadable, too large or not text."""
-    data = read_bytes(path, MAX_TEXT_BYTES)
+    return decoded(read_bytes(path, MAX_TEXT_BYTES), path)
+
+
+def decoded(data: bytes, path: str | Path) -> str:
+    """The UTF-8 text of what a file holds. Raises: ArtifactError where it is not text."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -9,9 +9,9 @@ from ddbench.report.compare.comparison import compare as compared
 from ddbench.report.compare.render import FORMATS, Format, render
 from ddbench.report.compare.selection import sides
 from ddbench.report.rows import ON_CODES
-from ddbench.spec.cell import Labels
+from ddbench.spec.cell import OWN_RECIPE, Labels
 
-COLUMNS = ("equal_steps", "equal_epochs", "equal_steps" + ON_CODES, "equal_epochs" + ON_CODES)
+COLUMNS = ("equal_steps", "equal_epochs", "equal_steps" + ON_CODES, "equal_epochs" + ON_CODES, OWN_RECIPE)
 
 EPILOG = """\b
 Examples:

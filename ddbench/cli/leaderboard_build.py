@@ -19,11 +19,14 @@ RESULTS, OUT = Path("leaderboard/results"), Path("leaderboard")
     "--out", type=click.Path(path_type=Path), default=OUT, show_default=True, help="Folder for README.md and site/."
 )
 @click.option("--pictures", is_flag=True, help="First draw missing pictures beside the results. Loads torch.")
-def build(results: Path, out: Path, pictures: bool) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes that read and write.  [default: one a core, at most 8]"
+)
+def build(results: Path, out: Path, pictures: bool, workers: int | None) -> None:
     """Build README.md and a static site from the results below RESULTS (leaderboard/results).
 
-    The same results give the same files. Only files that changed are written, only files that an earlier build made
-    are removed. Exit code 3 where files had to be left out; everything else is built.
+    The same results give the same files, whatever the number of workers. Only files that changed are written, only
+    files that an earlier build made are removed. Exit code 3 where files had to be left out; all others are built.
     """
     from ddbench.leaderboard.build import build as make
 
@@ -32,7 +35,7 @@ def build(results: Path, out: Path, pictures: bool) -> None:
 
         for line in draw_missing(results):
             click.echo(line, err=True)
-    built = make(results, out)
+    built = make(results, out, workers)
     for line in built.left_out:
         click.echo(f"left out: {line}", err=True)
     for name in built.kept:

@@ -8,7 +8,7 @@ from typing import cast
 import click
 
 from ddbench.errors import ArtifactError, SpecError
-from ddbench.report.table import FORMATS, Collection, Format, collect, parquet, render, unsaid_by_csv
+from ddbench.report.table import FORMATS, Collection, Format, collect, parquet, refused, render, unsaid_by_csv
 from ddbench.report.view import View, view
 
 PARQUET = "parquet"
@@ -42,6 +42,7 @@ Examples:
 @click.option("--sort", metavar="NAME", help="accuracy, bytes, items, seconds or a dimension; -NAME turns it round.")
 @click.option("--decimals", type=click.IntRange(0, 6), default=1, show_default=True, help="Of accuracies in percent.")
 @click.option("--scores", is_flag=True, help="Gains over random, recovery, area under accuracy against log-bytes.")
+@click.option("--dd-ranking", is_flag=True, help="LRS and ARS of DD-Ranking, and what results lack for them.")
 @click.option(
     "--reported", type=click.Path(path_type=Path), is_flag=False, flag_value=SHIPPED, metavar="[FILE]",
     help="Published figures beside, never ranked: the shipped ones, or those of a CSV file.",
@@ -58,6 +59,7 @@ def table(
     sort: str | None,
     decimals: int,
     scores: bool,
+    dd_ranking: bool,
 ) -> None:
     """Print the results below one or several FOLDERs.
 
@@ -75,11 +77,17 @@ def table(
     if form == PARQUET and out is None:
         raise SpecError("Parquet is no text. Say where to write it: --out table.parquet.")
     figures = True if reported == SHIPPED else reported or False
-    asked = view(where, rows, cols, column, sort, decimals, scores, figures)
+    asked = view(where, rows, cols, column, sort, decimals, scores, dd_ranking, figures)
     found = collect(*folders)
     _write(found, form, out, asked)
+    left_out = refused(found, asked)
+    if out is not None and form not in ("csv", PARQUET):
+        for line in left_out:
+            click.echo(line, err=True)
     if found.unreadable:
         raise click.exceptions.Exit(ArtifactError.exit_code)
+    if left_out:
+        raise click.exceptions.Exit(SpecError.exit_code)
 
 
 def _write(found: Collection, form: str, out: Path | None, asked: View) -> None:

@@ -13,7 +13,7 @@ from ddbench.canonical import digest
 from ddbench.leaderboard.found import Entry
 from ddbench.report.labels import codec_label, method_label
 from ddbench.report.mandatory import absent
-from ddbench.report.rows import Row, Table, tables
+from ddbench.report.rows import Row, Table, tables_of_rows
 from ddbench.result.labels import Flag, Label, Labels, Verification
 from ddbench.result.schema import Result
 
@@ -38,6 +38,14 @@ class Standing:
     @property
     def is_withdrawn(self) -> bool:
         return any(flag.kind == "withdrawn" for flag in self.flags)
+
+    @property
+    def trust(self) -> str:
+        """What a table says of it: the label, a check that disagrees, flags."""
+        said = [self.label, *(f.kind for f in self.flags)]
+        if any(v.verdict == "disagrees" for v in self.verifications):
+            said.insert(1, "a check disagrees")
+        return ", ".join(dict.fromkeys(said))
 
     @property
     def name(self) -> str:
@@ -87,13 +95,13 @@ def boards(entries: Sequence[Entry], labels: Labels) -> list[Board]:
     """The boards of these results, and after them those of withdrawn rows."""
     by_run = {(e.result.key, e.result.run_id): e for e in entries}
     results = [e.result for e in entries]
-    kept = labels.ranked(results)
-    still = {(r.key, r.run_id) for r in kept}
-    gone = [r for r in results if (r.key, r.run_id) not in still]
+    ranked = {(r.key, r.run_id) for r in labels.ranked(results)}
+    kept = [e for run, e in by_run.items() if run in ranked]
+    gone = [e for run, e in by_run.items() if run not in ranked]
     taken: dict[str, int] = defaultdict(int)
     found = []
     for some, withdrawn in ((kept, False), (gone, True)):
-        for table in tables(some):
+        for table in tables_of_rows((e.unseeded, e.result) for e in some):
             standings = [_standing(table, row, labels, by_run, withdrawn) for row in table.rows]
             name = _name(table, withdrawn)
             taken[name] += 1
@@ -113,7 +121,8 @@ def _standing(
         method += ", students on codes too"
     flags = dict.fromkeys(flag for r in row.results if (flag := labels.flag(r)))
     verified = bool(row.ok) and all(labels.label(r) == "verified" for r in row.ok)
-    name = row.cell.unseeded + (" withdrawn" if withdrawn else "")
+    entries = tuple(by_run[r.key, r.run_id] for r in row.results)
+    name = entries[0].unseeded + (" withdrawn" if withdrawn else "")
     return Standing(
         row=row,
         id=sha256(name.encode()).hexdigest()[:ID_LETTERS],
@@ -122,7 +131,7 @@ def _standing(
         group=table.tie_group(row, table.scores[0]) if table.scores and not withdrawn else None,
         label="verified" if verified else "self-reported",
         flags=tuple(flags),
-        entries=tuple(by_run[r.key, r.run_id] for r in row.results),
+        entries=entries,
         verifications=tuple(v for r in row.results if (v := labels.verification(r))),
     )
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ddbench.errors import ArtifactError, SpecError
 from ddbench.leaderboard.board import Board, Standing, boards
 from ddbench.leaderboard.found import Found, find
 from ddbench.leaderboard.markdown import readme
-from ddbench.leaderboard.output import Output
+from ddbench.leaderboard.output import Made, Output
 from ddbench.leaderboard.pages import HERE, STATIC, Pages
 from ddbench.leaderboard.png import PICTURE, Png, picture_place, read_png
 from ddbench.leaderboard.suite_file import is_of_a_suite, row_suite
+from ddbench.leaderboard.workers import cores, no_collection, spread
 from ddbench.result.labels import Labels
 
 README = "README.md"
+MOST_WORKERS = 8
+"""More would wait for what is done in one process."""
+ROWS = 100
+"""Rows whose pages a worker makes at a time."""
+Files = Iterator[tuple[str, bytes]]
+Part = Callable[[], Files]
 
 
 @dataclass
@@ -36,27 +44,37 @@ class Built:
     without_picture: int = 0
 
 
-def build(results: Path, out: Path) -> Built:
+def build(results: Path, out: Path, workers: int | None = None) -> Built:
     """Builds the leaderboard of the results below a folder in `out`. Writes what changed, removes what it made before
-    and needs no longer, touches nothing else.
+    and needs no longer, touches nothing else. The same bytes for any number of `workers`, processes that read and
+    write; None for one a core, at most MOST_WORKERS.
 
     Raises: ArtifactError where there are no results; SpecError for mistakes in flags.yaml; RunError where a file of
-    somebody else stands in the way, or `out` cannot be written.
+    somebody else stands in the way, `out` cannot be written, or a worker was killed.
     """
     inside = _below(out, results)
     if _below(results, out) is not None:
         raise SpecError(f"{out} is the folder of the results, or lies in it. Give another one with --out.")
-    found = find(results)
-    labels = Labels.read(results.parent)
-    made = boards(found.entries, labels)
-    rows = [(board, standing) for board in made for standing in board.standings]
-    built = Built(len(found.entries), len(rows), len(made))
-    built.left_out = [why for _, why in found.left_out] + list(labels.unreadable)
-    pictures = _pictures(results, [s for _, s in rows], built)
-    site = Output(out, _names(made, rows, pictures))
-    for name, data in _files(found, made, inside, pictures):
-        site.put(name, data)
-    site.finish()
+    workers = workers or min(cores(), MOST_WORKERS)
+    with no_collection():
+        found = find(results, workers)
+        labels = Labels.read(results.parent)
+        made = boards(found.entries, labels)
+        rows = [(board, standing) for board in made for standing in board.standings]
+        built = Built(len(found.entries), len(rows), len(made))
+        built.left_out = [why for _, why in found.left_out] + list(labels.unreadable)
+        pictures = _pictures(results, [s for _, s in rows], built)
+        site = Output(out, _names(made, rows, pictures))
+        # Where something may stand in the way, files are made one by one, so that the first to meet it is the last.
+        at_once = 1 if site.is_contested else min(workers, 1 + len(rows) // ROWS)
+
+        def put(part: Part) -> list[Made]:
+            return [site.put(name, data) for name, data in part()]
+
+        for some in spread(put, _parts(found, made, inside, pictures), at_once):
+            for one in some:
+                site.note(one)
+        site.finish()
     built.written, built.removed, built.kept = site.written, site.removed, site.kept
     built.unchanged = len(site.names) - site.written
     return built
@@ -74,26 +92,41 @@ def _names(made: Sequence[Board], rows: Sequence[tuple[Board, Standing]], pictur
     ]
 
 
-def _files(
-    found: Found, made: Sequence[Board], inside: str | None, pictures: dict[str, Png]
-) -> Iterator[tuple[str, bytes]]:
-    """Every file of the leaderboard, the smallest first to meet what stands in the way."""
-    links = [] if inside is None else [("The results", inside)]
-    yield README, readme(found, made, links).encode()
+def _parts(found: Found, made: Sequence[Board], inside: str | None, pictures: dict[str, Png]) -> list[Part]:
+    """Every file of the leaderboard, by parts that may be made apart, the largest first."""
+    pages = Pages(found, made, None if inside is None else f"../{inside}/")
+    rows = [(board, standing) for board in made for standing in board.standings]
+    return [
+        partial(_readme, found, made, inside),
+        partial(_tops, pages),
+        *(partial(_board, pages, board) for board in made),
+        *(partial(_rows, pages, rows[i : i + ROWS], pictures) for i in range(0, len(rows), ROWS)),
+    ]
+
+
+def _readme(found: Found, made: Sequence[Board], inside: str | None) -> Files:
+    yield README, readme(found, made, [] if inside is None else [("The results", inside)]).encode()
+
+
+def _tops(pages: Pages) -> Files:
     for name in STATIC:
         yield f"site/{name}", (HERE / "static" / name).read_bytes()
-    pages = Pages(found, made, None if inside is None else f"../{inside}/")
     yield "site/index.html", pages.index()
-    for board in made:
-        yield f"site/boards/{board.id}.html", pages.board(board)
-        for standing in board.standings:
-            picture = pictures.get(standing.id)
-            suite = row_suite(standing.row, f"row-{standing.id}")
-            if suite is not None:
-                yield f"site/rows/{standing.id}.yaml", suite.encode()
-            yield f"site/rows/{standing.id}.html", pages.row(board, standing, suite, picture)
-            if picture is not None:
-                yield f"site/pictures/{standing.id}.png", picture.data
+
+
+def _board(pages: Pages, board: Board) -> Files:
+    yield f"site/boards/{board.id}.html", pages.board(board)
+
+
+def _rows(pages: Pages, rows: Sequence[tuple[Board, Standing]], pictures: dict[str, Png]) -> Files:
+    for board, standing in rows:
+        picture = pictures.get(standing.id)
+        suite = row_suite(standing.row, f"row-{standing.id}")
+        if suite is not None:
+            yield f"site/rows/{standing.id}.yaml", suite.encode()
+        yield f"site/rows/{standing.id}.html", pages.row(board, standing, suite, picture)
+        if picture is not None:
+            yield f"site/pictures/{standing.id}.png", picture.data
 
 
 def _pictures(results: Path, standings: Sequence[Standing], built: Built) -> dict[str, Png]:

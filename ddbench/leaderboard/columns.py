@@ -58,7 +58,13 @@ def columns(board: Board) -> list[Column]:
         Column("seconds", "Seconds a cell, all phases, on the machine that ran it.", lambda s: _seconds(s.row))
     )
     found.append(Column("seeds", "Distillation seeds that count.", lambda s: _seeds(s.row)))
-    found.append(Column("checked", "self-reported, or verified by others' students.", _trust))
+    found.append(
+        Column(
+            "checked",
+            "self-reported, or verified by others' students; a check that disagrees is named.",
+            lambda s: Shown(s.trust),
+        )
+    )
     return found
 
 
@@ -102,11 +108,6 @@ def _seeds(row: Row) -> Shown:
     ok = {r.cell.seed for r in row.ok}
     lost = {r.cell.seed for r in row.failed} - ok
     return Shown(f"{len(ok)} of {len(ok | lost)}{SEVERAL}" if lost else str(len(ok)), len(ok))
-
-
-def _trust(standing: Standing) -> Shown:
-    kinds = "".join(f", {kind}" for kind in dict.fromkeys(flag.kind for flag in standing.flags))
-    return Shown(standing.label + kinds)
 
 
 def footnotes(board: Board) -> list[str]:

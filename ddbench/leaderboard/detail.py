@@ -8,9 +8,10 @@ from itertools import chain
 from typing import Any
 
 from ddbench.leaderboard.board import Board, Standing
-from ddbench.report.cells import NOTHING
+from ddbench.leaderboard.html import Grid
+from ddbench.leaderboard.scores import accuracies, gains, score_name
 from ddbench.report.labels import percent
-from ddbench.report.rows import Score, column_of, student_label
+from ddbench.report.rows import column_of, student_label
 from ddbench.result.schema import Result
 from ddbench.spec.cell import Training
 from ddbench.spec.labels import arguments
@@ -19,19 +20,11 @@ Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A small table: a caption, headings, rows whose first cell is their heading."""
-
-    caption: str
-    heads: list[str]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
 class Detail:
     """The parts of a page, in words."""
 
     scores: Grid
+    gains: Grid
     students: Grid
     parts: Grid
     sums: Pairs
@@ -50,7 +43,8 @@ def detail(board: Board, standing: Standing) -> Detail:
     """The page of a row."""
     row = standing.row
     return Detail(
-        scores=_scores(board, standing),
+        scores=accuracies(board, standing),
+        gains=gains(board, standing),
         students=_students(board, row.ok),
         parts=_parts(row.ok),
         sums=_sums(row.ok),
@@ -66,19 +60,6 @@ def detail(board: Board, standing: Standing) -> Detail:
     )
 
 
-def _name(score: Score) -> str:
-    return f"{score[0].replace('_', ' ')}, {score[1]}"
-
-
-def _scores(board: Board, standing: Standing) -> Grid:
-    rows = []
-    for score in board.table.scores:
-        if found := board.table.accuracy(standing.row, score):
-            width = NOTHING if found.half_width is None else f"± {100 * found.half_width:.1f}"
-            rows.append([_name(score), percent(found.mean), width, str(found.n_seeds), str(found.n_students)])
-    return Grid("Accuracy in percent", ["column, students", "mean", "interval over seeds", "seeds", "students"], rows)
-
-
 def _students(board: Board, ok: Sequence[Result]) -> Grid:
     by_row: dict[tuple[Any, ...], list[str]] = {}
     for result in ok:
@@ -87,7 +68,7 @@ def _students(board: Board, ok: Sequence[Result]) -> Grid:
             by_row.setdefault(place, []).append(percent(run.accuracy))
     order = {score: i for i, score in enumerate(board.table.scores)}
     rows = [
-        [f"seed {seed}", _name((column, label)), " · ".join(found)]
+        [f"seed {seed}", score_name((column, label)), " · ".join(found)]
         for (seed, _, column, label), found in sorted(
             by_row.items(), key=lambda item: (item[0][0], item[0][1], order.get(item[0][2:], len(order)))
         )

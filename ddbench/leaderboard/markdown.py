@@ -39,8 +39,6 @@ def readme(found: Found, made: Sequence[Board], links: Sequence[tuple[str, str]]
 
 
 def _section(board: Board) -> str:
-    from tabulate import tabulate
-
     names, align = header(board.table)
     lines = []
     for group, texts in zip(board.groups, body(board.table)):
@@ -48,16 +46,25 @@ def _section(board: Board) -> str:
             cells = [escaped(cell) for cell in line]
             cells[2] = f"[{cells[2]}](site/rows/{standing.id}.html)"
             tie = "–" if standing.group is None else str(standing.group)
-            lines.append([*cells, tie, ", ".join([standing.label, *(f.kind for f in standing.flags)])])
-    grid = tabulate(
-        lines, [*names, "ties", "checked"], "github", disable_numparse=True, colalign=[*align, "right", "left"]
-    )
+            lines.append([*cells, tie, standing.trust])
+    grid = _grid([*names, "ties", "checked"], [*align, "right", "left"], lines)
     said = [escaped(line) for line in headings(board.table)[1:]]
     if board.is_withdrawn:
         said.insert(0, "Withdrawn: these rows are ranked nowhere; their pages say why.")
     notes = [escaped(n) for n in footnotes(board) + board.absent]
     parts = [f"## {escaped(board.title)}", " ".join(said), grid, "\n".join(f"- {n}" for n in notes)]
     return "\n\n".join(p for p in parts if p)
+
+
+def _grid(names: Sequence[str], align: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table, its columns as wide as their widest cell: readable as text too."""
+    widths = [max(map(len, column)) for column in zip(names, *lines)]
+    pads = [str.rjust if side == "right" else str.ljust for side in align]
+    rule = [
+        f"{'-' * (width + 1)}:" if side == "right" else f":{'-' * (width + 1)}" for width, side in zip(widths, align)
+    ]
+    said = [f"| {' | '.join([pad(c, w) for pad, c, w in zip(pads, line, widths)])} |" for line in (names, *lines)]
+    return "\n".join([said[0], f"|{'|'.join(rule)}|", *said[1:]])
 
 
 def escaped(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -15,6 +17,10 @@ from ddbench.files import read_json, write_atomic
 MANIFEST = "site/manifest.json"
 TOPS = ("README.md", "site")
 """What a build may write at the top of its folder."""
+
+
+Made = tuple[str, str, bool]
+"""A file's name, its digest, and whether it had to be written."""
 
 
 class Output:
@@ -32,25 +38,35 @@ class Output:
         self._is_announced = False
         for folder in sorted({str(PurePosixPath(name).parent) for name in [*self.names, MANIFEST]}):
             _make(out, folder)
+        self.is_contested = any(os.path.lexists(os.path.join(out, name)) for name in self.names - self.before.keys())
+        """Whether something of somebody else may stand in the way."""
 
-    def put(self, name: str, data: bytes) -> None:
-        """Writes a file unless it is so already. Raises: RunError where one stands there that no build made."""
+    def put(self, name: str, data: bytes) -> Made:
+        """Writes a file unless it is so already; `note` is to be told. May run in another process than `note`.
+
+        Raises: RunError where one stands there that no build made.
+        """
         assert name in self.names
-        path = self.out / name
-        self.digests[name] = sha256(data).hexdigest()
-        there = _bytes(path)
-        if there == data:
-            return
-        if there is not None and name not in self.before:
+        path = os.path.join(self.out, name)
+        digest = sha256(data).hexdigest()
+        is_so = _holds(path, data)
+        if is_so:
+            return name, digest, False
+        if is_so is not None and name not in self.before:
             raise RunError(f"{path} was not made by this command. Move it away, or give another folder with --out.")
         self._announce()
         write_atomic(path, data, sync=False)
-        self.written += 1
+        return name, digest, True
+
+    def note(self, made: Made) -> None:
+        """Keeps what `put` says of a file."""
+        name, self.digests[name], is_written = made
+        self.written += is_written
 
     def finish(self) -> None:
         """Removes what earlier builds made and this one does not, and writes the manifest."""
         for name in sorted(self.before.keys() - self.names):
-            path = self.out / name
+            path = os.path.join(self.out, name)
             there = _bytes(path)
             if there is None:
                 continue
@@ -59,14 +75,17 @@ class Output:
                 continue
             self._announce()
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
                 self.removed += 1
         text = _text({name: self.digests[name] for name in sorted(self.digests)})
-        if _bytes(self.out / MANIFEST) != text:
+        if _bytes(os.path.join(self.out, MANIFEST)) != text:
             write_atomic(self.out / MANIFEST, text)
 
     def _announce(self) -> None:
-        """Before the first change: a build that is killed leaves files which the next one must know for its own."""
+        """Before the first change: a build that is killed leaves files which the next one must know for its own.
+
+        Each process that writes does this, all of them the same.
+        """
         if not self._is_announced:
             self._is_announced = True
             write_atomic(self.out / MANIFEST, _text({**self.before, **dict.fromkeys(sorted(self.names))}))
@@ -107,13 +126,31 @@ def _make(out: Path, folder: str) -> None:
             raise RunError(f"Cannot create the folder {here}: {error.strerror}.") from error
 
 
-def _bytes(path: Path) -> bytes | None:
+def _holds(path: str, data: bytes) -> bool | None:
+    """Whether a file holds just this; None where there is none. Raises: RunError where it is no plain file."""
+    size = _size(path)
+    return None if size is None else size == len(data) and _bytes(path) == data
+
+
+def _bytes(path: str) -> bytes | None:
     """What stands there, None where nothing does. Raises: RunError where it is no plain file."""
     try:
-        if path.is_symlink():
-            raise RunError(f"{path} is a link to another place. Remove it, or give another folder with --out.")
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+        if _size(path) is None:
+            return None
+        with open(path, "rb") as file:
+            return file.read()
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}. Move it away, or give another --out.") from error
+
+
+def _size(path: str) -> int | None:
+    """Bytes of the file that stands there, None where none does. Raises: RunError where it is no plain file."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        raise RunError(f"{path} is a link to another place. Remove it, or give another folder with --out.")
+    if not stat.S_ISREG(found.st_mode):
+        raise RunError(f"{path} is a folder, a device or a pipe. Move it away, or give another --out.")
+    return found.st_size

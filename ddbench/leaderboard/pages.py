@@ -14,7 +14,9 @@ from ddbench.leaderboard.chart import SHAPES, charts
 from ddbench.leaderboard.columns import columns, footnotes
 from ddbench.leaderboard.detail import detail
 from ddbench.leaderboard.found import Found
+from ddbench.leaderboard.html import grid, pairs
 from ddbench.leaderboard.png import Png
+from ddbench.leaderboard.scores import MEANING, area, scored
 from ddbench.leaderboard.words import CAPTIONS, CHECK, HOW_TO_READ
 from ddbench.report.cells import NOTHING, headings
 from ddbench.report.labels import budget_label, percent
@@ -53,6 +55,9 @@ class Pages:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        self.env.globals |= {"pairs": pairs, "grid": grid}
+        for name in self.env.list_templates():  # compiled here, once for all workers
+            self.env.get_template(name)
 
     def index(self) -> bytes:
         n = len(self.found.entries)
@@ -125,6 +130,9 @@ class Pages:
             groups=groups,
             choices=[(name, values) for name, values in choices if len(values) > 1],
             notes=footnotes(board) + board.absent,
+            scored=scored(board),
+            area=area(board),
+            meaning=MEANING,
             drawn=charts(board),
             dot=SHAPES[0],
         )

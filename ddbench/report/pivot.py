@@ -74,6 +74,15 @@ class Pivot:
             cells[at] = entry
         return cells
 
+    @cached_property
+    def refusal(self) -> str:
+        """Why it cannot be laid out; '' where it can."""
+        try:
+            _ = self.cells
+        except SpecError as error:
+            return str(error)
+        return ""
+
     def _clash(self, at: tuple[Key, Key]) -> str:
         """What to say of a cell with several figures: the dimensions that would tell all such figures apart."""
         by_cell: dict[tuple[Key, Key], list[Entry]] = {}
@@ -230,9 +239,23 @@ def _but_ceilings(table: Table) -> list[str]:
 def pivots(tables: Sequence[Table], view: View) -> list[Pivot]:
     """The tables laid out by a view: several datasets together where `dataset` is one of its dimensions.
 
-    What differs in protocol, split, version or ranking is never in one pivot. Raises: SpecError where a cell of one
-    would hold several figures.
+    What differs in protocol, split, version or ranking is never in one pivot. Where a cell of one would hold several
+    figures, that one is left out (`refusals`). Raises: SpecError where none is left.
     """
+    made = _laid(tables, view)
+    laid = [pivot for pivot in made if not pivot.refusal]
+    if made and not laid:
+        raise SpecError("\n".join(dict.fromkeys(pivot.refusal for pivot in made)))
+    return [pivot for pivot in laid if pivot.cells]
+
+
+def refusals(tables: Sequence[Table], view: View) -> list[str]:
+    """A sentence for each pivot that is left out."""
+    made = _laid(tables, view) if view.is_pivot else []
+    return [f"not laid out: {pivot.headings[0]}: {pivot.refusal}" for pivot in made if pivot.refusal]
+
+
+def _laid(tables: Sequence[Table], view: View) -> list[Pivot]:
     together = "dataset" in (*view.rows, *view.cols)
     drafts: list[tuple[str, dict[tuple[str, str], str], list[Table]]] = []
     for table in tables:
@@ -244,8 +267,7 @@ def pivots(tables: Sequence[Table], view: View) -> list[Pivot]:
                 break
         else:
             drafts.append((alike, own, [table]))
-    made = [Pivot(tuple(members), view) for _, _, members in drafts]
-    return [pivot for pivot in made if pivot.cells]
+    return [Pivot(tuple(members), view) for _, _, members in drafts]
 
 
 def _alike(table: Table) -> str:

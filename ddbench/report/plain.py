@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddbench.errors import RunError
-from ddbench.report import reported
+from ddbench.report import dd_ranking, reported
 from ddbench.report.cells import headings
 from ddbench.report.long import versions_apart
 from ddbench.report.mandatory import absent, left_out
@@ -36,7 +36,7 @@ def _tables(made: Sequence[Table], view: View) -> list[dict[str, Any]]:
     for i, table in enumerate(made):
         said: dict[str, Any] = {
             "headings": [*headings(table), *apart.get(i, [])],
-            "rows": [_row(table, row, view) for row in table.rows],
+            "rows": [_row(table, row, view, made) for row in table.rows],
             "absent_mandatory_rows": absent(table),
         }
         if table.hidden:
@@ -47,11 +47,14 @@ def _tables(made: Sequence[Table], view: View) -> list[dict[str, Any]]:
     return found
 
 
-def _row(table: Table, row: Row, view: View) -> dict[str, Any]:
+def _row(table: Table, row: Row, view: View, made: Sequence[Table]) -> dict[str, Any]:
     found = record(table, row)
     if view.scores:
         for column, student in table.scores:
             found["scores"][f"{column}/{student}"] |= scores_of(table, row, (column, student)).record()
+    if view.dd_ranking and not row.is_ceiling:
+        for column, student in dd_ranking.columns(table):
+            found["scores"][f"{column}/{student}"] |= dd_ranking.ranking(table, row, (column, student), made).record()
     return found
 
 

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
+from ddbench.result.bits import count_right
 from ddbench.result.schema import UNDISCLOSED, Result, StudentRun
 from ddbench.spec.cell import Cell, RunColumn, Space
-from ddbench.stats import Interval, interval, mean
+from ddbench.stats import Interval, interval, interval_of_counts, interval_of_items, mean
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
@@ -103,8 +104,16 @@ class Row:
 
         A seed has as many students of one network as of another, so that networks weigh the same.
         """
-        by_seed = self.by_seed(column, networks)
-        return interval(by_seed) if by_seed else None
+        asked = column, *networks
+        if asked not in self._intervals:
+            by_seed = self.by_seed(column, networks)
+            self._intervals[asked] = interval(by_seed) if by_seed else None
+        return self._intervals[asked]
+
+    @cached_property
+    def _intervals(self) -> dict[tuple[str, ...], Interval | None]:
+        """What `mean_over` has found: every table, chart and page asks for the same."""
+        return {}
 
     def by_seed(self, column: str, networks: Collection[str]) -> dict[int, list[float]]:
         """Every student's accuracy, by seed; nothing where one of the networks was not scored."""
@@ -116,13 +125,41 @@ class Row:
                 by_seed[seed] += accuracies
         return dict(by_seed)
 
+    def sampled(self, column: str, networks: Collection[str]) -> Interval | None:
+        """`mean_over` with the half widths for test sampling; None where students met different numbers of items."""
+        import numpy as np
+
+        if not self.mean_over(column, networks):
+            return None
+        answers: dict[int, list[StudentRun]] = defaultdict(list)
+        for network in dict.fromkeys(networks):
+            for seed, runs in self._runs[column, network].items():
+                answers[seed] += runs
+        sizes = {run.n_test for runs in answers.values() for run in runs}
+        if len(sizes) > 1:
+            return None
+        (n,) = sizes
+        counts = np.stack([count_right([run.correct for run in runs], n) for runs in answers.values()])
+        students = [len(runs) for runs in answers.values()]
+        if len(set(students)) == 1:
+            return interval_of_counts(counts, sum(students))
+        return interval_of_items(counts / np.array(students)[:, None], sum(students))
+
     @cached_property
     def _accuracies(self) -> dict[Score, dict[int, list[float]]]:
         """Every student's accuracy, by column and network, by seed."""
-        found: dict[Score, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        return {
+            score: {seed: [run.accuracy for run in runs] for seed, runs in by_seed.items()}
+            for score, by_seed in self._runs.items()
+        }
+
+    @cached_property
+    def _runs(self) -> dict[Score, dict[int, list[StudentRun]]]:
+        """Every student, by column and network, by seed."""
+        found: dict[Score, dict[int, list[StudentRun]]] = defaultdict(lambda: defaultdict(list))
         for result in self.ok:
             for run in result.runs:
-                found[column_of(run.column, run.space), student_label(run)][result.cell.seed].append(run.accuracy)
+                found[column_of(run.column, run.space), student_label(run)][result.cell.seed].append(run)
         return dict(found)
 
     def steps(self, column: str) -> int | None:

@@ -25,9 +25,10 @@ from ddbench.report.row import Score as Score
 from ddbench.report.row import column_of as column_of
 from ddbench.report.row import student_label as student_label
 from ddbench.result.schema import Result
-from ddbench.spec.cell import OWN_RECIPE, Cell, Column
+from ddbench.spec.cell import OWN_RECIPE, Cell, Choice, Column
+from ddbench.spec.mandatory import NAMES
 from ddbench.spec.networks import labels, unseen
-from ddbench.stats import Interval, interval, tie_groups
+from ddbench.stats import Interval, tie_groups
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,18 @@ class Table:
 
     def accuracy(self, row: Row, score: Score) -> Interval | None:
         """A row's figure in one of `scores`; None where it has none."""
-        by_seed = self.by_seed(row, score)
-        return interval(by_seed) if by_seed else None
+        return row.mean_over(score[0], self._students(row, score))
+
+    def sampled(self, row: Row, score: Score) -> Interval | None:
+        """The same with the half widths for test sampling, made of every student's answers."""
+        return row.sampled(score[0], self._students(row, score))
+
+    def _students(self, row: Row, score: Score) -> tuple[str, ...]:
+        return self.unseen(row) if score[1] == UNSEEN else (score[1],)
 
     def by_seed(self, row: Row, score: Score) -> dict[int, list[float]]:
         """The accuracies behind a row's figure, by seed; nothing where it has none."""
-        column, network = score
-        return row.by_seed(column, self.unseen(row) if network == UNSEEN else (network,))
+        return row.by_seed(score[0], self._students(row, score))
 
     def tie_group(self, row: Row, score: Score) -> int | None:
         """Which rows of its budget a row is level with by paired differences over seeds: 1 holds the best.
@@ -122,6 +128,28 @@ class Table:
         return list(groups.values())
 
     @cached_property
+    def all_rows(self) -> tuple[Row, ...]:
+        """Those that a filter hides and those beside too: what is said of a row may rest on any."""
+        return (*self.rows, *self.hidden, *self.beside)
+
+    @cached_property
+    def ceilings(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.all_rows if row.is_ceiling)
+
+    @cached_property
+    def randoms(self) -> dict[str, Row]:
+        """Rows of `random` by `stored_as` of their cells.
+
+        The match space means nothing to a selector; a suite that has both writes the one of signals.
+        """
+        found: dict[str, Row] = {}
+        for space in SPACES:
+            for row in self.all_rows:
+                if row.cell.method.name == NAMES.random and row.ok and row.cell.space == space:
+                    found.setdefault(stored_as(row.cell), row)
+        return found
+
+    @cached_property
     def has_several_match_networks(self) -> bool:
         return len({str(r.cell.network.model_dump()) for r in self.rows if r.is_matched}) > 1
 
@@ -146,6 +174,12 @@ class Table:
         return found
 
 
+def stored_as(cell: Cell, codec: Choice | None = None, storage: str | None = None) -> str:
+    """The budget of a cell, its codec and storage type, or others in their place, as a name to look up."""
+    budget = cell.budget and cell.budget.model_dump()
+    return canonical([budget, (codec or cell.codec).model_dump(), storage or cell.storage])
+
+
 def _place(cell: Cell) -> str:
     """What rows have in common that only their method's arguments may tell apart."""
     parts = cell.codec.model_dump(), cell.network.model_dump()
@@ -160,9 +194,14 @@ class _Draft:
 
 def tables(results: Iterable[Result]) -> list[Table]:
     """The tables that these results make, by dataset, then test before validation, then protocol."""
+    return tables_of_rows((result.cell.unseeded, result) for result in results)
+
+
+def tables_of_rows(named: Iterable[tuple[str, Result]]) -> list[Table]:
+    """The same of results that come with `Cell.unseeded` of their cells, which takes long to make of thousands."""
     by_row: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        by_row[result.cell.unseeded].append(result)
+    for unseeded, result in named:
+        by_row[unseeded].append(result)
     rows = [Row(tuple(sorted(group, key=lambda r: (r.cell.seed, r.run_id)))) for group in by_row.values()]
     kinds: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:

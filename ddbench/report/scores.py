@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ddbench.canonical import canonical
 from ddbench.report.cells import NOTHING, headings
 from ddbench.report.dimensions import label
 from ddbench.report.labels import budget_label, percent
 from ddbench.report.notes import ceiling
-from ddbench.report.rows import Row, Score, Table
+from ddbench.report.rows import Row, Score, Table, stored_as
 from ddbench.report.sheet import Sheet, Word, words
-from ddbench.spec.cell import OWN_RECIPE
+from ddbench.spec.cell import OWN_RECIPE, Choice
 from ddbench.spec.mandatory import NAMES
-from ddbench.stats import Interval, PairedDifference, area_under_log_bytes, gain, interval, mean, recovery
+from ddbench.stats import Difference, Interval, area_under_log_bytes, gain, interval, mean, recovery
+
+PLAIN = Choice(name=NAMES.identity)
 
 
 @dataclass(frozen=True)
 class Scores:
     """What a row's accuracy means beside that of `random` and of the whole dataset; None where one of them lacks."""
 
-    over_random: PairedDifference | None
+    over_random: Difference | None
     """Over `random` with the identity codec in float32: what codec and learning add."""
-    over_same_codec: PairedDifference | None
+    over_same_codec: Difference | None
     """Over `random` through the row's own codec: what learning adds."""
     recovery: float | None
 
@@ -35,7 +38,7 @@ class Scores:
         }
 
 
-def _plain(value: PairedDifference | None) -> dict[str, float | None]:
+def _plain(value: Difference | None) -> dict[str, float | None]:
     return {"mean": value and value.mean, "half_width": value and value.half_width}
 
 
@@ -44,29 +47,14 @@ def scores_of(table: Table, row: Row, score: Score) -> Scores:
     own = table.by_seed(row, score)
     if row.is_ceiling or not own or score[0] == OWN_RECIPE:
         return Scores(None, None, None)
-    cell = row.cell
-    yardstick, same_codec = _random(table, row, None), _random(table, row, cell.codec.model_dump())
+    yardstick = table.randoms.get(stored_as(row.cell, PLAIN, "float32"))
+    same_codec = table.randoms.get(stored_as(row.cell))
     plain = table.by_seed(yardstick, score) if yardstick else {}
     same = table.by_seed(same_codec, score) if same_codec else {}
-    whole = next((v for r in _all(table) if r.is_ceiling and (v := ceiling(table, r, score))), None)
+    whole = next((v for r in table.ceilings if (v := ceiling(table, r, score))), None)
     share = recovery(_mean(own), _mean(plain), whole[1].mean) if plain and whole else None
-    learns = cell.method.name != NAMES.random
+    learns = row.cell.method.name != NAMES.random
     return Scores(gain(own, plain) if row is not yardstick else None, gain(own, same) if learns else None, share)
-
-
-def _all(table: Table) -> Iterator[Row]:
-    yield from (*table.rows, *table.hidden, *table.beside)
-
-
-def _random(table: Table, row: Row, codec: dict[str, Any] | None) -> Row | None:
-    """The row of `random` at the same budget: through `codec` stored as the row is, else plain float32 items."""
-    for other in _all(table):
-        cell = other.cell
-        if cell.method.name == NAMES.random and cell.budget == row.cell.budget and other.ok and cell.space == "signal":
-            plain = cell.codec.name == NAMES.identity and not cell.codec.args and cell.storage == "float32"
-            if plain if codec is None else (cell.codec.model_dump(), cell.storage) == (codec, row.cell.storage):
-                return other
-    return None
 
 
 def _mean(by_seed: dict[int, list[float]]) -> float:
@@ -98,7 +86,8 @@ def areas(table: Table, score: Score) -> list[Area]:
     series: dict[tuple[str, ...], dict[int, Row]] = {}
     for row in table.rows if score[0] != OWN_RECIPE else ():
         if not row.is_ceiling and row.allowed_bytes and table.by_seed(row, score):
-            key = tuple(label(n, table, row, score) for n in ("codec", "method", "network", "student_spaces"))
+            names = (label("codec", table, row, score), label("method", table, row, score))
+            key = (*names, canonical(row.cell.network.model_dump()), *row.cell.protocol.student_spaces)
             series.setdefault(key, {}).setdefault(row.allowed_bytes, row)
     caps = sorted({cap for rows in series.values() for cap in rows})
     if len(caps) < 2:
@@ -146,7 +135,7 @@ def sheets(table: Table, decimals: int) -> list[Sheet]:
             low, high = found[0].low_bytes, found[0].high_bytes
             about = f"Mean accuracy in percent over log-bytes, from {low:,} to {high:,} bytes; linear between budgets, "
             about += "chance below the smallest budget of a row."
-            lines = [[a.codec, a.method, _figure(a.area, decimals), ", ".join(a.budgets)] for a in found]
+            lines = [[a.codec, a.method, figure(a.area, decimals), ", ".join(a.budgets)] for a in found]
             names = ["codec", "method", "area", "budgets"]
             made.append(
                 Sheet([f"Area under accuracy against log-bytes, {said}: {title}", about], [names], 2, [words(lines)])
@@ -161,16 +150,17 @@ def _lines(table: Table, group: Sequence[Row], score: Score, decimals: int) -> l
         if found is None or row.is_ceiling:
             continue
         own = scores_of(table, row, score)
-        gains = [_figure(value, decimals, "+") for value in (own.over_random, own.over_same_codec)]
+        gains = [figure(value, decimals, "+") for value in (own.over_random, own.over_same_codec)]
         share = NOTHING if own.recovery is None else f"{100 * own.recovery:.{decimals}f}"
         place = [label(name, table, row, score) for name in ("budget", "codec", "method")]
         place[0] = place[0] if not lines else ""
-        accuracy = Word(_figure(found, decimals), table.tie_group(row, score) == 1)
+        accuracy = Word(figure(found, decimals), table.tie_group(row, score) == 1)
         lines.append([*map(Word, place), accuracy, *map(Word, gains), Word(share)])
     return lines
 
 
-def _figure(value: Interval | PairedDifference | None, decimals: int, sign: str = "") -> str:
+def figure(value: Interval | Difference | None, decimals: int = 1, sign: str = "") -> str:
+    """A score in percent, with `sign` before it where it is above zero; `–` where there is none."""
     if value is None:
         return NOTHING
     return (sign if value.mean > 0 else "") + percent(value.mean, value.half_width, decimals)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from ddbench.errors import ArtifactError, SpecError
-from ddbench.report import reported, scores
+from ddbench.report import dd_ranking, reported, scores
 from ddbench.report.filters import shown
 from ddbench.report.latex import latex
 from ddbench.report.long import sheet, versions_apart
-from ddbench.report.pivot import pivots
+from ddbench.report.pivot import pivots, refusals
 from ddbench.report.plain import as_csv, as_json, as_parquet, unsaid
 from ddbench.report.rows import Table, tables
 from ddbench.report.sheet import Sheet
@@ -64,7 +64,7 @@ def collect(*folders: Path) -> Collection:
 
 def render(found: Collection, form: Format = "terminal", view: View = ALL) -> str:
     """The tables of a collection, ending in a line break. Raises: SpecError where the view does not fit the results."""
-    made, failed = shown(tables(found.results), view), failures(found)
+    made, failed = _made(found, view)
     data: dict[str, Callable[[Sequence[Table], Sequence[str], View], str]] = {"csv": as_csv, "json": as_json}
     if form in data:
         return data[form](made, failed, view)
@@ -78,12 +78,23 @@ def render(found: Collection, form: Format = "terminal", view: View = ALL) -> st
 
 def parquet(found: Collection, view: View = ALL) -> bytes:
     """The same as a Parquet file."""
-    return as_parquet(shown(tables(found.results), view), failures(found), view)
+    return as_parquet(*_made(found, view), view)
 
 
 def unsaid_by_csv(found: Collection, view: View = ALL) -> list[str]:
     """What CSV has no place for, a line each."""
-    return unsaid(shown(tables(found.results), view), failures(found))
+    return unsaid(*_made(found, view))
+
+
+def refused(found: Collection, view: View = ALL) -> list[str]:
+    """Pivots that are left out, since cells of theirs would hold several rows: a sentence each."""
+    return refusals(shown(tables(found.results), view), view)
+
+
+def _made(found: Collection, view: View) -> tuple[list[Table], list[str]]:
+    """The tables that are shown, and what failed or is left out."""
+    made = list(shown(tables(found.results), view))
+    return made, failures(found) + refusals(made, view)
 
 
 def _sheets(made: Sequence[Table], view: View) -> list[Sheet]:
@@ -99,6 +110,8 @@ def _sheets(made: Sequence[Table], view: View) -> list[Sheet]:
         sheets += [sheet(table, view.decimals, apart.get(i, ())) for i, table in enumerate(made)]
     if view.scores:
         sheets += [one for table in made for one in scores.sheets(table, view.decimals)]
+    if view.dd_ranking:
+        sheets += dd_ranking.sheets(made)
     return sheets + reported.sheets(made, view.reported, view.decimals)
 
 

@@ -28,6 +28,8 @@ class View:
     decimals: int = 1
     scores: bool = False
     """Whether gains over `random`, recovery and the area under accuracy against log-bytes are shown."""
+    dd_ranking: bool = False
+    """Whether LRS and ARS of DD-Ranking are shown."""
     reported: tuple[Figure, ...] = ()
     """Published figures to show beside."""
 
@@ -44,6 +46,7 @@ def view(
     sort: str | None = None,
     decimals: int = 1,
     scores: bool = False,
+    dd_ranking: bool = False,
     reported: Path | bool = False,
 ) -> View:
     """A view from what a user writes. Raises: SpecError that names every mistake; ArtifactError for `reported`."""
@@ -61,7 +64,7 @@ def view(
     if troubles:
         raise SpecError("\n".join(f"{t}." if t[-1] not in ".?" else t for t in troubles))
     figures = published(None if reported is True else reported) if reported else ()
-    return View(tuple(conditions), lead, across, sort, decimals, scores, tuple(figures))
+    return View(tuple(conditions), lead, across, sort, decimals, scores, dd_ranking, tuple(figures))
 
 
 def _condition(text: str, troubles: list[str]) -> tuple[str, tuple[str, ...]] | None:

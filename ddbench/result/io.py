@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ddbench.errors import ArtifactError, VersionError
-from ddbench.files import parse_json, read_text, write_atomic
+from ddbench.files import MAX_TEXT_BYTES, decoded, parse_json, read_bytes, write_atomic
 from ddbench.result.bits import n_right
 from ddbench.result.migrations import known_versions, migrated
 from ddbench.result.schema import Result, StudentRun
@@ -37,8 +37,8 @@ def write_result(path: str | Path, result: Result) -> None:
     write_atomic(path, _text(result))
 
 
-def _text(result: Result) -> str:
-    return result.model_dump_json(indent=1) + "\n"
+def _text(result: Result) -> bytes:
+    return result.__pydantic_serializer__.to_json(result, indent=1) + b"\n"
 
 
 def read_result(path: str | Path) -> Result:
@@ -47,22 +47,22 @@ def read_result(path: str | Path) -> Result:
     Raises: ArtifactError where the file is missing or cut short, of an unknown schema version, not of the schema, or
     contradicts itself (its key is not its cell's, its bits are not its accuracy). Older versions are migrated.
     """
-    text = read_text(path)
-    result = _unchanged(text) or _parsed(text, path)
+    data = read_bytes(path, MAX_TEXT_BYTES)
+    result = _unchanged(data) or _parsed(decoded(data, path), path)
     if faults := contradictions(result):
         raise ResultError(path, "contradicts itself", faults, " It was edited or damaged; run the cell again.")
     return result
 
 
-def _unchanged(text: str) -> Result | None:
-    """The result of a text that `write_result` writes, letter for letter; None for any other.
+def _unchanged(data: bytes) -> Result | None:
+    """The result of the bytes that `write_result` writes, letter for letter; None for any other.
 
     What is written again as it was read has nothing in it that reading converts, passes over or completes. So nearly
     every file is done with here, ten times as fast as value by value.
     """
     try:
-        result = Result.model_validate_json(text)
-        return result if _text(result) == text else None
+        result = Result.model_validate_json(data)
+        return result if _text(result) == data else None
     except ValueError:  # pydantic's own, or of a number that JSON has not: the other way says what is wrong
         return None
 

@@ -1,8 +1,15 @@
-"""Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy and scipy come when used."""
+"""Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy comes when used."""
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
-from ddbench.stats.intervals import Interval, interval, sampled_half_width, sampled_interval
-from ddbench.stats.paired import PairedDifference, paired_difference
+from ddbench.stats.basic import CONFIDENCE, mean, sd
+from ddbench.stats.intervals import (
+    Interval,
+    interval,
+    interval_of_counts,
+    interval_of_items,
+    sampled_half_width,
+    sampled_interval,
+)
+from ddbench.stats.paired import Difference, PairedDifference, paired_difference
 from ddbench.stats.pairs import Pairs, matched
 from ddbench.stats.resampling import paired_bootstrap, sign_flip_p
 from ddbench.stats.scores import (
@@ -12,10 +19,12 @@ from ddbench.stats.scores import (
     label_robust_score,
     recovery,
 )
+from ddbench.stats.student_t import t_quantile
 from ddbench.stats.ties import tie_groups
 
 __all__ = [
     "CONFIDENCE",
+    "Difference",
     "Interval",
     "PairedDifference",
     "Pairs",
@@ -23,6 +32,8 @@ __all__ = [
     "augmentation_robust_score",
     "gain",
     "interval",
+    "interval_of_counts",
+    "interval_of_items",
     "label_robust_score",
     "matched",
     "mean",

@@ -1,9 +1,8 @@
-"""Mean, standard deviation, quantiles of Student's t. torch-free."""
+"""Mean and standard deviation. torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from math import fsum, sqrt
 
 CONFIDENCE = 0.95
@@ -22,11 +21,3 @@ def sd(values: Sequence[float]) -> float:
         raise ValueError(f"a sample standard deviation needs two values, got {len(values)}")
     centre = mean(values)
     return sqrt(fsum((v - centre) ** 2 for v in values) / (len(values) - 1))
-
-
-@cache
-def t_quantile(p: float, degrees: float) -> float:
-    """The p-quantile of Student's t; degrees may be fractional."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, p))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, hypot, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
+from ddbench.stats.basic import CONFIDENCE, mean, sd
+from ddbench.stats.student_t import t_quantile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,20 +76,48 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"students of one row were tested on different numbers of items: {sorted(lengths)}")
     table = np.stack([np.mean(students, axis=0, dtype=np.float64) for students in correct_by_seed.values()])
-    G, N = table.shape
-    students = sum(len(s) for s in correct_by_seed.values())
-    of_seeds, of_items, centre = table.mean(1), table.mean(0), float(table.mean())
-    p = (1 + confidence) / 2
-    v_items = float(of_items.var(ddof=1)) / N if N > 1 else None
+    return interval_of_items(table, sum(len(s) for s in correct_by_seed.values()), confidence)
+
+
+def interval_of_items(table: np.ndarray, students: int, confidence: float = CONFIDENCE) -> Interval:
+    """The same of p_gi itself, float64 `[G, N]`: the share of a seed's students that get an item right."""
+    import numpy as np
+
+    of_seeds, of_items = table.mean(1), table.mean(0)
+    rest = table - of_seeds[:, None] - of_items + table.mean()
+    off = of_items - of_items.mean()
+    sums = float(np.einsum("i,i", off, off)), float(np.einsum("gi,gi", rest, rest))
+    return _of_sums([float(p) for p in of_seeds], table.shape[1], *sums, students, confidence)
+
+
+def interval_of_counts(counts: np.ndarray, students: int, confidence: float = CONFIDENCE) -> Interval:
+    """The same of S·p_gi, whole numbers `[G, N]`, where each seed has S students: several times faster, and exact.
+
+    Σ(p_·i − p_··)² and Σ e_gi² come from Σc², the squares of its sums over seeds and over items, and the sum of all.
+    """
+    import numpy as np
+
+    G, N = counts.shape
+    S = students // G
+    by_seed = [int(c) for c in counts.sum(1, dtype=np.int64)]
+    by_item = counts.sum(0, dtype=np.int64)
+    total, items, all_squares = sum(by_seed), int(by_item @ by_item), int(np.square(counts, dtype=np.int64).sum())
+    of_items = (N * items - total**2) / (N * (G * S) ** 2)
+    rest = (G * N * all_squares - G * sum(c**2 for c in by_seed) - N * items + total**2) / (G * N * S**2)
+    return _of_sums([c / (S * N) for c in by_seed], N, of_items, rest, students, confidence)
+
+
+def _of_sums(of_seeds: list[float], N: int, items: float, rest: float, students: int, confidence: float) -> Interval:
+    """From p_g·, Σ_i (p_·i − p_··)² and Σ_gi e_gi²."""
+    G, p, centre = len(of_seeds), (1 + confidence) / 2, mean(of_seeds)
+    v_items = items / (N - 1) / N if N > 1 else None
     half_test = None if v_items is None else t_quantile(p, N - 1) * sqrt(v_items)
     if G == 1:
         return Interval(centre, None, G, students, half_test, None)
-    v_seeds = float(of_seeds.var(ddof=1)) / G
-    half = t_quantile(p, G - 1) * sqrt(v_seeds)
+    half = t_quantile(p, G - 1) * sd(of_seeds) / sqrt(G)
     if v_items is None:
         return Interval(centre, half, G, students)
-    rest = table - of_seeds[:, None] - of_items + centre
-    v_rest = float(np.square(rest).sum()) / ((G - 1) * (N - 1)) / (G * N)
+    v_rest = rest / ((G - 1) * (N - 1)) / (G * N)
     of_items_alone = t_quantile(p, N - 1) * sqrt(max(0.0, v_items - v_rest))
     return Interval(centre, half, G, students, half_test, hypot(half, of_items_alone))
 
@@ -97,9 +127,7 @@ def sampled_half_width(parts: Sequence[np.ndarray], confidence: float = CONFIDEN
 
     √(Σ_d Var_i(parts[d]) / N_d), with the normal quantile. None where a test set has fewer than two items.
     """
-    from scipy.special import ndtri
-
     if any(len(part) < 2 for part in parts):
         return None
     variance = fsum(float(part.var(ddof=1)) / len(part) for part in parts)
-    return float(ndtri((1 + confidence) / 2)) * sqrt(variance)
+    return NormalDist().inv_cdf((1 + confidence) / 2) * sqrt(variance)

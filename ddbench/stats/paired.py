@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
+from ddbench.stats.basic import CONFIDENCE, mean, sd
 from ddbench.stats.pairs import Pairs, differences
 from ddbench.stats.resampling import sign_flip_p
+from ddbench.stats.student_t import t_quantile
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """A − B over the same cells and seeds, as a fraction, with what it rests on."""
+class Difference:
+    """A − B over the same cells and seeds, as a fraction."""
 
     mean: float
     half_width: float | None
     """None where a cell has one seed only: nothing then says how far its seeds spread."""
+    n_cells: int
+    n_pairs: int
+
+
+@dataclass(frozen=True)
+class PairedDifference(Difference):
+    """The same with what it rests on, and the p-value."""
+
     p_value: float
     """Two-sided, of the sign-flip permutation test."""
     least_p: float
     """The smallest p-value that so many pairs could have given."""
-    n_cells: int
-    n_pairs: int
 
     @property
     def is_apart(self) -> bool | None:
@@ -45,12 +53,18 @@ def paired_difference(pairs: Pairs, confidence: float = CONFIDENCE) -> PairedDif
     Source: Satterthwaite 1946, Biometrics Bulletin 2:110–114.
     """
     cells = differences(pairs)
-    C = len(cells)
+    found = difference(cells, confidence)
     p_value, least_p = sign_flip_p(cells)
-    centre = mean([mean(found) for found in cells])
+    return PairedDifference(found.mean, found.half_width, found.n_cells, found.n_pairs, p_value, least_p)
+
+
+def difference(cells: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Difference:
+    """Mean and interval of `paired_difference`, of differences by cell, without the test, which takes longest."""
+    C = len(cells)
     half = None
     if all(len(found) > 1 for found in cells):
         parts = [sd(found) ** 2 / len(found) / C**2 for found in cells]
         spread = sum(v**2 / (len(found) - 1) for v, found in zip(parts, cells))
-        half = t_quantile((1 + confidence) / 2, sum(parts) ** 2 / spread) * sqrt(sum(parts)) if spread > 0 else 0.0
-    return PairedDifference(centre, half, p_value, least_p, C, sum(map(len, cells)))
+        degrees = sum(parts) ** 2 / spread if C > 1 and spread > 0 else len(cells[0]) - 1
+        half = t_quantile((1 + confidence) / 2, degrees) * sqrt(sum(parts))
+    return Difference(mean([mean(found) for found in cells]), half, C, sum(map(len, cells)))

@@ -10,20 +10,20 @@ from itertools import pairwise
 from math import exp, log
 
 from ddbench.stats.basic import CONFIDENCE
-from ddbench.stats.paired import PairedDifference, paired_difference
-from ddbench.stats.pairs import matched
+from ddbench.stats.paired import Difference, difference
+from ddbench.stats.pairs import differences, matched
 
 
 def gain(
     row: Mapping[int, Sequence[float]], reference: Mapping[int, Sequence[float]], confidence: float = CONFIDENCE
-) -> PairedDifference | None:
+) -> Difference | None:
     """How much better a row is than its reference, paired over the seeds that both have; None where they share none.
 
     With `random` as reference the gain holds what codec and learning add; with `random` through the row's own codec,
     learning alone.
     """
     common = matched(row, reference)
-    return paired_difference({None: common}, confidence) if common else None
+    return difference(differences({None: common}), confidence) if common else None
 
 
 def recovery(accuracy: float, random: float, full: float) -> float | None:

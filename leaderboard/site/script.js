@@ -59,6 +59,7 @@ if (table) {
       shown += fits;
       for (const point of document.querySelectorAll(`[data-row="${row.id.slice(1)}"]`)) {
         point.classList.toggle("off", !fits);
+        point.setAttribute("tabindex", fits ? "0" : "-1");
       }
     }
     for (const body of bodies) body.hidden = ![...body.rows].some((r) => !r.hidden && !r.classList.contains("budget"));
@@ -69,8 +70,5 @@ if (table) {
   tools.addEventListener("input", filter);
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.addEventListener("reset", () => setTimeout(() => { sort(null, 1); filter(); }));
-  for (const point of document.querySelectorAll(".point")) {
-    point.addEventListener("click", () => { location.href = `../rows/${point.dataset.row}.html`; });
-  }
   filter();
 }

@@ -17,6 +17,7 @@ from ddbench.report.compare.comparison import Comparison, compare
 from ddbench.report.compare.render import render, sentence
 from ddbench.report.compare.selection import Sides
 from ddbench.result.schema import Result
+from ddbench.spec.cell import Training
 
 A, B = (0.60, 0.65, 0.64), (0.50, 0.51, 0.58)
 
@@ -124,3 +125,26 @@ def test_unreadable_files_are_named_and_the_rest_compared(tmp_path: Path) -> Non
     assert run.exit_code == 3
     assert "10.0 points above" in run.output
     assert "Unreadable:" in run.output
+
+
+def declared(codec: str, lr: float, by_seed: tuple[float, ...]) -> list[Result]:
+    """Rows whose students were trained by a recipe of the set's own as well."""
+    results = []
+    for result, accuracy in zip(side(codec, (0.5,) * len(by_seed)), by_seed):
+        cell = result.cell.model_copy(update={"own_recipe": Training(lr=lr)})
+        run = made_up_result(cell, (accuracy,)).runs[0].model_copy(update={"column": "own_recipe"})
+        results.append(result.model_copy(update={"cell": cell, "key": cell.key, "runs": (*result.runs, run)}))
+    return results
+
+
+def test_own_recipes_are_compared_and_their_difference_is_said(tmp_path: Path) -> None:
+    a, b = declared("dct", 0.1, (0.7, 0.8)), declared("identity", 0.02, (0.5, 0.6))
+    c = found(a, b, "own_recipe")
+    assert c.difference.mean == pytest.approx(0.2)
+    assert any("lr 0.1 " in note and "lr 0.02 " in note for note in c.notes)
+    assert not any("recipes of their own" in note for note in found(a, b).notes)
+    assert found(declared("dct", 0.02, (0.7, 0.8)), b, "own_recipe").notes == ()
+    made_up_folder(tmp_path, [*a, *b])
+    done = CliRunner().invoke(command, [str(tmp_path), "dct", "identity", "--column", "own_recipe"])
+    assert done.exit_code == 0, done.output
+    assert "20.0 points above" in done.output

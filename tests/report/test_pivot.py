@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from made_up_results import made_up_cell, made_up_result, quickstart_like
+from made_up_results import made_up_cell, made_up_folder, made_up_result, quickstart_like
 
 from ddbench.budget import Budget
+from ddbench.cli.main import execute
 from ddbench.errors import SpecError
 from ddbench.report.filters import shown
 from ddbench.report.pivot import Pivot, pivots
@@ -153,3 +155,27 @@ def test_budgets_stand_from_small_to_large() -> None:
                for d, ns in (("a", (1, 50)), ("b", (1, 10))) for n in ns]  # fmt: skip
     (pivot,) = laid(results, rows="dataset", cols="budget")
     assert pivot.col_keys == [("1 ipc",), ("10 ipc",), ("50 ipc",)]
+
+
+def test_only_the_pivot_that_collides_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two protocols are two pivots; in one of them two rows fall into a cell."""
+    alone = EvaluationProtocol(name="alone", students=2)
+    crowded = EvaluationProtocol(name="crowded", students=2)
+    both = EvaluationProtocol(name="crowded", students=2, student_spaces=("signal", "code"))
+    made_up_folder(tmp_path, [made_up_result(made_up_cell(protocol=p)) for p in (alone, crowded, both)])
+    asked = ["table", str(tmp_path), "--rows", "method,codec", "--cols", "dataset,budget", "--column", "equal_steps"]
+    assert execute(asked) == 2
+    out, err = capsys.readouterr()
+    assert "protocol alone" in out
+    assert "55.0" in out
+    assert "not laid out: fashion_mnist_small, protocol crowded" in out
+    assert "sets them apart: student_spaces: signal" in out
+    assert "Traceback" not in out + err
+    for form, said in (("json", "out"), ("csv", "err"), ("markdown", "out"), ("latex", "out")):
+        assert execute([*asked, "--format", form]) == 2
+        assert "not laid out" in getattr(capsys.readouterr(), said), form
+    assert execute([*asked, "--out", str(tmp_path / "t.md")]) == 2
+    assert "not laid out" in capsys.readouterr().err
+    asked[3] = "method,codec,student_spaces"
+    assert execute(asked) == 0
+    assert "not laid out" not in capsys.readouterr().out

@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from ddbench.stats import interval, sampled_interval
+from ddbench.result.bits import count_right, pack_bits
+from ddbench.stats import interval, interval_of_counts, sampled_interval
 
 SEED_SD, STUDENT_SD, ITEM_SD, LEVEL = 0.15, 0.1, 1.0, 0.6
 """Of a probit model: a student is right where level + seed + student + item + noise > 0."""
@@ -109,3 +110,16 @@ def test_coverage_in_simulation(G: int, N: int) -> None:
     print(f"coverage, {G} seeds, {N} items: seeds {share[0]:.3f}, test {share[1]:.3f}, both {share[2]:.3f}")
     assert share[:2] == pytest.approx(0.95, abs=0.025)
     assert 0.94 < share[2] < 0.985  # wider than needed where neither part dominates, and never too short
+
+
+@pytest.mark.parametrize(("G", "S", "N"), [(1, 3, 50), (2, 1, 20), (3, 5, 400), (4, 300, 10), (2, 2, 1)])
+def test_counts_give_what_the_answers_give(G: int, S: int, N: int) -> None:
+    """Whole numbers and their packed bits, against the shares item by item."""
+    draw = np.random.default_rng(G * S * N)
+    answers = {g: list(draw.random((S, N)) < draw.uniform(0.2, 0.9, N)) for g in range(G)}
+    counts = np.stack([count_right([pack_bits(list(a)) for a in some], N) for some in answers.values()])
+    assert (counts == np.stack([np.sum(some, axis=0) for some in answers.values()])).all()
+    found, expected = interval_of_counts(counts, G * S), sampled_interval(answers)
+    for name in ("mean", "half_width", "half_width_test", "half_width_both", "n_seeds", "n_students"):
+        ours, theirs = getattr(found, name), getattr(expected, name)
+        assert ours == (theirs if theirs is None else pytest.approx(theirs, rel=1e-9, abs=1e-12)), name

@@ -11,10 +11,11 @@ from ddbench.canonical import canonical
 from ddbench.errors import SpecError
 from ddbench.report.compare.pairing import DETAILS, CompareRow, Matched, Pair, Pool, block, details, match
 from ddbench.report.compare.selection import Sides
+from ddbench.report.labels import recipe
 from ddbench.report.rows import column_of
 from ddbench.result.bits import bit_array
 from ddbench.result.schema import StudentRun
-from ddbench.spec.cell import Cell, Labels
+from ddbench.spec.cell import OWN_RECIPE, Cell, Labels
 from ddbench.spec.labels import arguments
 from ddbench.stats import PairedDifference, mean, paired_bootstrap, paired_difference, sampled_half_width
 
@@ -129,7 +130,7 @@ def _comparison(pool: Pool, column: str, labels: Labels, alone: list[str]) -> Co
         bootstrap=paired_bootstrap(pairs),
         rows=tuple((p.a.label, p.b.label) for p in used),
         apart=_apart(used),
-        notes=_notes(used),
+        notes=_notes(used) + (_recipes(used) if column == OWN_RECIPE else ()),
     )
 
 
@@ -199,6 +200,16 @@ def _notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
         if any(bytes.refitted or bytes.free_in_domain for bytes in stored):
             notes.append(f"{side} has decoders that were fitted on the dataset and that the budget does not charge.")
     return tuple(notes)
+
+
+def _recipes(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """In the column of own recipes, how students of a pair were trained where that differs."""
+    told = dict.fromkeys(
+        (recipe(p.a.cell.own_recipe), recipe(p.b.cell.own_recipe))
+        for p in pairs
+        if p.a.cell.own_recipe and p.b.cell.own_recipe and p.a.cell.own_recipe != p.b.cell.own_recipe
+    )
+    return tuple(f"Students had recipes of their own, so A − B is of sets and recipes: A {a}; B {b}." for a, b in told)
 
 
 def _others(matched: Matched, alone: Sequence[str]) -> str:

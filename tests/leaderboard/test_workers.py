@@ -1,0 +1,143 @@
+"""Forked workers: the same files as without them, the same errors, nothing hung where one dies.
+
+Each case runs in a process of its own: a fork is made only where there is no other thread, and test runners have some.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile_results import mixed_results, write_results
+
+from ddbench.errors import RunError
+from ddbench.leaderboard.workers import no_collection, spread
+
+START = """
+import json, os, signal, sys, threading
+from pathlib import Path
+from ddbench.errors import DdbenchError
+from ddbench.leaderboard import build, found, output, workers
+found.CHUNK, build.ROWS = 4, 3
+"""
+
+
+def told(script: str, *words: object) -> Any:
+    """What a script prints last, as JSON, run in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-c", START + script, *map(str, words)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+BUILD = """
+pids = set()
+made_by = output.Output.note
+put = output.Output.put
+output.Output.put = lambda self, name, data: (*put(self, name, data), os.getpid())
+output.Output.note = lambda self, made: (pids.add(made[3]), made_by(self, made[:3]))
+try:
+    built = build.build(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps([len(pids - {os.getpid()}), built.left_out, built.written]))
+except DdbenchError as error:
+    print(json.dumps([len(pids), type(error).__name__, str(error)]))
+"""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sound ones, hostile ones, and files that are none."""
+    folder = write_results(tmp_path_factory.mktemp("board") / "results", mixed_results())
+    sound = next(folder.rglob("result.json")).read_text()
+    for name, text in {"a cut": sound[:500], "m twin": sound, "z percent": sound.replace(": 0.", ": 50.")}.items():
+        (folder / name).mkdir()
+        (folder / name / "result.json").write_text(text)
+    return folder
+
+
+def test_any_number_of_workers_makes_the_same_files_and_names_the_same_errors(results: Path, tmp_path: Path) -> None:
+    forks, left_out, written = told(BUILD, results, tmp_path / "1", 1)
+    assert (forks, len(left_out)) == (0, 3)
+    expected = contents(tmp_path / "1")
+    assert written == len(expected) - 1
+    for workers in (2, 3):
+        at = tmp_path / str(workers)
+        assert told(BUILD, results, at, workers) == [workers, left_out, written]
+        assert contents(at) == expected
+        assert told(BUILD, results, at, workers)[1:] == [left_out, 0]  # nothing is written again
+
+
+def test_what_stands_in_the_way_is_met_before_anything_is_written(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("my project")
+    forks, kind, said = told(BUILD, results, tmp_path, 2)
+    assert (forks, kind) == (0, "RunError")
+    assert "README.md was not made by this command" in said
+    assert list(contents(tmp_path)) == ["README.md"]
+
+
+def test_a_worker_that_is_killed_ends_the_build_with_a_sentence() -> None:
+    script = """
+try:
+    print(list(workers.spread(lambda n: n if n < 5 else os.kill(os.getpid(), signal.SIGKILL), list(range(9)), 2)))
+except DdbenchError as error:
+    print(json.dumps(str(error)))
+"""
+    assert "A worker process was killed" in told(script)
+
+
+def test_answers_stand_in_order_and_the_first_error_is_raised() -> None:
+    script = """
+import time
+def work(n):
+    time.sleep(0.02 * (n % 3))
+    if n in (7, 8):
+        raise DdbenchError(f"chunk {n}")
+    return n, os.getpid()
+found = []
+try:
+    for n, pid in workers.spread(work, list(range(12)), 3):
+        found.append(n)
+        assert pid != os.getpid()
+except DdbenchError as error:
+    print(json.dumps([found, str(error)]))
+"""
+    assert told(script) == [list(range(7)), "chunk 7"]
+
+
+def test_there_is_no_fork_beside_other_threads() -> None:
+    script = """
+stop = threading.Event()
+threading.Thread(target=stop.wait).start()
+print(json.dumps([pid == os.getpid() for pid in workers.spread(lambda _: os.getpid(), [1, 2, 3], 3)]))
+stop.set()
+"""
+    assert told(script) == [True] * 3
+
+
+def test_one_chunk_or_one_worker_stays_here() -> None:
+    assert list(spread(str, [], 4)) == []
+    assert list(spread(str, [1], 4)) == ["1"]
+    assert list(spread(str, [1, 2], 1)) == ["1", "2"]
+
+
+def test_the_search_for_cycles_goes_on_after_a_build() -> None:
+    def fails() -> None:
+        with no_collection():
+            assert not gc.isenabled()
+            raise RunError("full")
+
+    assert gc.isenabled()
+    with pytest.raises(RunError):
+        fails()
+    assert gc.isenabled()
