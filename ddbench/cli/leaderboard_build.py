@@ -20,7 +20,7 @@ RESULTS, OUT = Path("leaderboard/results"), Path("leaderboard")
 )
 @click.option("--pictures", is_flag=True, help="First draw missing pictures beside the results. Loads torch.")
 @click.option(
-    "--workers", type=click.IntRange(1), help="Processes that read and write.  [default: one a core, at most 8]"
+    "--workers", type=click.IntRange(1), help="Processes that read and write.  [default: one a core, at most 4]"
 )
 def build(results: Path, out: Path, pictures: bool, workers: int | None) -> None:
     """Build README.md and a static site from the results below RESULTS (leaderboard/results).

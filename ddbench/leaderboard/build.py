@@ -20,8 +20,8 @@ from ddbench.leaderboard.workers import cores, no_collection, spread
 from ddbench.result.labels import Labels
 
 README = "README.md"
-MOST_WORKERS = 8
-"""More would wait for what is done in one process."""
+MOST_WORKERS = 4
+"""More would wait for what is done in one process, and take memory: each has what it touches for itself."""
 ROWS = 100
 """Rows whose pages a worker makes at a time."""
 Files = Iterator[tuple[str, bytes]]
