@@ -132,7 +132,7 @@ def test_data_that_are_not_what_the_card_says(card, train, test, what):
 
 
 def test_a_class_of_one_signal_cannot_be_split():
-    with pytest.raises(DataError, match=r"Class 1 .* has 1 training"):
+    with pytest.raises(DataError, match=r"The class 'class 1' .* has 1 training"):
         validation_split(labels_of([5, 1, 5]), card_of([5, 1, 5]))
 
 

@@ -101,7 +101,7 @@ def test_failures_are_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fails(*_: Any) -> Any:
         raise RuntimeError("out of ink")
 
-    monkeypatch.setattr(cell_module, "pick", fails)
+    monkeypatch.setattr(cell_module.Picking, "pick", fails)
     results = ddbench.run(SUITE, out=tmp_path / "run", engine="inline", progress=False, only="identity")
     assert len(results) == len(results.failures) == 2
     assert results[0].error is not None

@@ -59,16 +59,16 @@ def test_bytes_in_the_result_are_those_of_the_file(tmp_path: Path):
 def test_failures_are_results_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     bad, oom, good = small_cell(method="herding"), small_cell(method="kcenter"), small_cell(method="random")
     folder = small_folder(tmp_path / "run", [bad, oom, good])
-    genuine = cell_module.pick
+    genuine = cell_module.Picking.pick
 
-    def fails(shop, method):
-        if shop.cell == bad:
+    def fails(picking):
+        if picking.shop.cell == bad:
             raise ZeroDivisionError("three over nothing")
-        if shop.cell == oom:
+        if picking.shop.cell == oom:
             raise torch.OutOfMemoryError("no room")
-        return genuine(shop, method)
+        return genuine(picking)
 
-    monkeypatch.setattr(cell_module, "pick", fails)
+    monkeypatch.setattr(cell_module.Picking, "pick", fails)
     kinds = [e.kind for e in run(folder) if e.kind != "progress"]
     assert kinds == ["started", "failed", "started", "failed", "started", "finished"]
     first, second, third = (folder.result(c.key) for c in (bad, oom, good))
