@@ -51,7 +51,7 @@ class Card(_Record):
     codec: Choice
     codec_version: str
     method: Annotated[Choice | None, ADDED] = Field(
-        None, description="The method, where a coder of its own has written a leaf of its own."
+        default=None, description="The method, where a coder of its own has written a leaf of its own."
     )
     storage: Storage
     cap_bytes: int = Field(ge=0, description="Bytes that the set was allowed; codecs may shape their leaves by it.")
