@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from ddbench.datasets.delimited import DELIMITERS
 from ddbench.datasets.locations import DATA_VARIABLE, data_root
 from ddbench.datasets.sheets import read_sheet
 from ddbench.datasets.text_rows import Row, label_of, text_set
@@ -104,8 +103,6 @@ def rows_of(file: Path, config: TextFileConfig) -> Iterator[Row]:
     """The rows of one file. Raises: DataError where it cannot be read, or lacks a column."""
     if file.suffix == ".parquet":
         return _parquet(file, config)
-    if file.suffix not in DELIMITERS:
-        raise DataError(f"{file} should be a .csv, .tsv or .parquet file.")
     return _csv(file, config)
 
 

@@ -27,11 +27,6 @@ FIRST_GUESS = 8
 """Items a class that are tried first where items vary in size."""
 
 
-def pick(shop: Workshop, selector: Selector) -> Built:
-    """The selector's choice of real items, as many as fit. Raises: as `Picking`."""
-    return Picking(shop, selector).pick()
-
-
 @dataclass
 class Picking:
     """A selector at work on one cell's set.

@@ -14,6 +14,7 @@ from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import Plugin, PluginConfig
 from ddbench.interfaces.signal import SignalSpec
 from ddbench.leaf import Leaf, Storage
+from ddbench.result.schema import UNDISCLOSED as UNDISCLOSED
 
 
 @dataclass(frozen=True)

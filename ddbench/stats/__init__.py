@@ -1,6 +1,6 @@
-"""Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy comes when used."""
+"""Statistics of accuracies: intervals, paired tests, tie groups, scores. torch-free; numpy and scipy come when used."""
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd
+from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
 from ddbench.stats.intervals import (
     Interval,
     interval,
@@ -19,7 +19,6 @@ from ddbench.stats.scores import (
     label_robust_score,
     recovery,
 )
-from ddbench.stats.student_t import t_quantile
 from ddbench.stats.ties import tie_groups
 
 __all__ = [

@@ -8,8 +8,7 @@ from math import fsum, hypot, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd
-from ddbench.stats.student_t import t_quantile
+from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd
+from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
 from ddbench.stats.pairs import Pairs, differences
 from ddbench.stats.resampling import sign_flip_p
-from ddbench.stats.student_t import t_quantile
 
 
 @dataclass(frozen=True)

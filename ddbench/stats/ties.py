@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
-from ddbench.stats.basic import CONFIDENCE, mean, sd
-from ddbench.stats.student_t import t_quantile
+from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
 
 Scores = Mapping[int, Sequence[float]]
 """seed → accuracies of its students"""

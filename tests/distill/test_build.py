@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from ddbench import artifact
 from ddbench.distill.build import first_task, learn_set
 from ddbench.distill.initial import draw
-from ddbench.distill.picking import pick, take_items
+from ddbench.distill.picking import Picking, take_items
 from ddbench.distill.workshop import Built, Workshop
 from ddbench.errors import BudgetError, DataError, PluginError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Ragged
@@ -95,7 +95,7 @@ def packed_by_hand(shop: Workshop) -> list[list[int]]:
 def test_varying_items_are_picked_in_draw_order_until_full(cap):
     data = data_of((40, 30, 60))
     shop = shop_of(Letters(None, target_of(data)), data, cap)
-    built, wanted = pick(shop, Random(None)), packed_by_hand(shop)
+    built, wanted = Picking(shop, Random(None)).pick(), packed_by_hand(shop)
     assert list(built.counts) == [len(row) for row in wanted]
     if cap == 100_000:
         assert built.counts == (30, 30, 30)
@@ -122,7 +122,7 @@ class Spread(Selector):
 def test_a_choice_that_depends_on_its_size_is_kept_whole(cap):
     data = data_of((40, 30, 60))
     shop = shop_of(Letters(None, target_of(data)), data, cap)
-    built = pick(shop, Spread(None))
+    built = Picking(shop, Spread(None)).pick()
     n = built.counts[0]
     assert built.counts == (n, n, n)
     members = [data.members[k] for k in range(3)]
@@ -134,14 +134,14 @@ def test_a_choice_that_depends_on_its_size_is_kept_whole(cap):
 def test_varying_items_that_do_not_fit_are_an_error():
     data = data_of((40, 30, 60))
     with pytest.raises(BudgetError, match="holds no item of class"):
-        pick(shop_of(Letters(None, target_of(data)), data, 30), Random(None))
+        Picking(shop_of(Letters(None, target_of(data)), data, 30), Random(None)).pick()
 
 
 def test_fixed_items_are_picked_as_many_as_fit():
     data = data_of()
     codec = Plain(None, target_of(data))
     row = 32 * 4
-    built = pick(shop_of(codec, data, 3 * row + 3 * 5 * row + 3 * row - 1), Random(None))
+    built = Picking(shop_of(codec, data, 3 * row + 3 * 5 * row + 3 * row - 1), Random(None)).pick()
     assert built.counts == (5, 5, 5)
     index = draw(data, shop_of(codec, data, 1).cell.budget, 2, 5)
     assert torch.equal(built.codes["x"], data.signals(index.flatten()))
@@ -150,10 +150,10 @@ def test_fixed_items_are_picked_as_many_as_fit():
 
 def test_a_small_class_limits_a_choice_and_the_row_says_so():
     data = data_of()
-    built = pick(shop_of(Plain(None, target_of(data)), data, 10**6), Random(None))
+    built = Picking(shop_of(Plain(None, target_of(data)), data, 10**6), Random(None)).pick()
     assert built.counts == (7, 7, 7)
     assert "the rarest class has signals for 7" in built.notes[0]
-    tiles = pick(shop_of(Tiles(target_of(data)), data, 10**6), Random(None))
+    tiles = Picking(shop_of(Tiles(target_of(data)), data, 10**6), Random(None)).pick()
     assert tiles.counts == (3, 3, 3)
     assert tiles.codes["z"].shape == (9, 2, 2, 4, 4)
 
@@ -164,7 +164,7 @@ def test_a_class_too_small_for_one_item_is_an_error(kind):
     codec = kind(target_of(data)) if kind is Tiles else kind(None, target_of(data))
     codec.signals_per_item = 2
     with pytest.raises(DataError, match="stores 2 signals; the rarest class of 'made_up' has 1"):
-        pick(shop_of(codec, data, 10**6), Random(None))
+        Picking(shop_of(codec, data, 10**6), Random(None)).pick()
 
 
 def matcher(iterations: int, lr: float = 0.1) -> MeanMatcher:
@@ -180,7 +180,7 @@ def test_learned_rows_start_from_the_draws_of_the_random_row(codec):
     data = data_of((20, 20, 20))
     made = codec(target_of(data)) if codec is Tiles else codec(None, target_of(data))
     shop = shop_of(made, data, 4096)
-    start, picked = learned(shop, 0), pick(shop, Random(None))
+    start, picked = learned(shop, 0), Picking(shop, Random(None)).pick()
     assert set(start.codes) == {*picked.codes, "weight"}
     assert start.counts == picked.counts
     for name, value in picked.codes.items():
@@ -253,7 +253,7 @@ def test_code_space_learns_the_same_first_items():
     data = data_of()
     start = learned(shop_of(Plain(None, target_of(data)), data, 2500, "code"), 0)
     moved = learned(shop_of(Plain(None, target_of(data)), data, 2500, "code"), 3)
-    picked = pick(shop_of(Plain(None, target_of(data)), data, 2500), Random(None))
+    picked = Picking(shop_of(Plain(None, target_of(data)), data, 2500), Random(None)).pick()
     assert start.counts == picked.counts == (5, 5, 5)
     assert torch.allclose(start.codes["x"], picked.codes["x"], atol=1e-6)
     assert not torch.allclose(moved.codes["x"], start.codes["x"], atol=1e-4)

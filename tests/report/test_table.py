@@ -15,7 +15,7 @@ from small_cells import small_cell
 from ddbench import registry
 from ddbench.budget import Budget
 from ddbench.data import load
-from ddbench.distill.picking import pick
+from ddbench.distill.picking import Picking
 from ddbench.distill.workshop import Workshop
 from ddbench.errors import ArtifactError
 from ddbench.interfaces.codec import Target
@@ -92,7 +92,7 @@ def notes_of_a_full_class() -> tuple[str, ...]:
     target = Target(data.card.signal, data.card.n_classes, cap)
     network = registry.build("network", "auto", {"width": 8})
     shop = Workshop(cell, data, registry.build("codec", "identity", {}, target), network, cap, torch.device("cpu"), {})
-    notes = pick(shop, registry.build("method", "random")).notes
+    notes = Picking(shop, registry.build("method", "random")).pick().notes
     assert notes
     return notes
 

@@ -57,14 +57,6 @@ def test_nothing_is_an_error() -> None:
             call()
 
 
-@pytest.mark.parametrize("p", [0.025, 0.3, 0.6, 0.9, 0.975, 0.995, 0.9999999])
-@pytest.mark.parametrize("degrees", [0.3, 1, 1.5, 2.7, 3, 9, 29, 99.5, 369, 1999, 9999, 49_999])
-def test_t_quantile_is_scipys(p: float, degrees: float) -> None:
-    from scipy.special import stdtrit
-
-    assert t_quantile(p, degrees) == pytest.approx(float(stdtrit(degrees, p)), rel=1e-9)
-
-
 @pytest.mark.parametrize(("p", "degrees"), [(0, 3), (1, 3), (0.9, 0), (0.9, -1), (0.9, math.nan), (math.nan, 2)])
 def test_no_quantile(p: float, degrees: float) -> None:
     with pytest.raises(ValueError, match="Student's t has a quantile"):

@@ -12,11 +12,10 @@ from torch import Generator, Tensor
 from torch.func import functional_call
 
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
+from ddbench.interfaces.codec import UNDISCLOSED, Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
-from ddbench.result.schema import UNDISCLOSED
 from ddbench_codecs.autoencoders.config import AutoencoderConfig
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.fetch import fetched

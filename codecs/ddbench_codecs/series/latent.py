@@ -19,11 +19,10 @@ from torch.nn import functional as F
 
 from ddbench.canonical import canonical
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
+from ddbench.interfaces.codec import UNDISCLOSED, Codec, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
-from ddbench.result.schema import UNDISCLOSED
 from ddbench.written import ADDED
 from ddbench_codecs.autoencoders.config import below
 from ddbench_codecs.autoencoders.domain import in_domain

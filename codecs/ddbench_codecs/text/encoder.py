@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ddbench.canonical import digest
 from ddbench.errors import DataError
-from ddbench.result.schema import UNDISCLOSED
+from ddbench.interfaces.codec import UNDISCLOSED
 from ddbench_codecs.autoencoders.places import models_root
 from ddbench_codecs.autoencoders.tensor_files import sha256
 from ddbench_codecs.text.bert import Bert, Shape, renamed
