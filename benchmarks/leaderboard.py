@@ -1,8 +1,10 @@
 """Seconds and memory of `ddbench leaderboard build`, on made-up results of the size that real ones have.
 
-    python benchmarks/leaderboard.py [--results 10000] [--out file.json]
+    python benchmarks/leaderboard.py [--results 10000] [--size protocol|published] [--out file.json]
 
-Results have 3 seeds a row, 5 students in 2 columns on 10,000 test items and 100 losses: 27 kB each. A build runs in a
+Results have 3 seeds a row. Of the protocol's size they have 5 students in 2 columns on 10,000 test items, learned ones
+100 losses: 27 kB each. Of the size of those in leaderboard/results (9 kB, 4 students on 2,205 items, 63 losses on
+average) they have 2 students in 2 columns on 2,200 items, learned ones 95 losses: 9 kB. A build runs in a
 fresh process: on one core into an empty folder, there once more with nothing changed, and on all cores into an empty
 folder. Processor seconds hold those of the workers. Memory is the largest sum over the processes of what each has for
 itself and its share of what they have together (PSS), looked at ten times a second.
@@ -21,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -29,7 +32,19 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-N_TEST, STUDENTS, SEEDS, LOSSES = 10_000, 5, 3, 100
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """What makes a result large."""
+
+    students: int
+    n_test: int
+    losses: int
+
+
+SIZES = {"protocol": Size(5, 10_000, 100), "published": Size(2, 2_200, 95)}
 DATASETS = ("fashion_mnist", "mnist", "cifar10", "cifar100", "svhn", "imagenet_subset")
 CODECS = ("identity", "downsample", "dct", "wavelet", "pca", "vq", "jpeg", "autoencoder", "sd_vae_f8", "taesd")
 METHODS = ("random", "herding", "dc", "dsa", "dm", "mtt")
@@ -51,15 +66,15 @@ print(json.dumps({
 """
 
 
-def make(folder: Path, n: int) -> None:
+def make(folder: Path, n: int, size: Size) -> None:
     """Writes n results below a folder, each as a run would."""
-    for i, result in zip(range(n), results()):
+    for i, result in zip(range(n), results(size)):
         at = folder / f"submission{i // 300}" / result.key[:16]
         at.mkdir(parents=True)
         (at / "result.json").write_text(result.model_dump_json(indent=1) + "\n")
 
 
-def results() -> Iterator[Any]:
+def results(size: Size) -> Iterator[Any]:
     """Results without end, the seeds of a row one after another."""
     made = import_module("made_up_results")
     from ddbench.budget import Budget
@@ -67,7 +82,7 @@ def results() -> Iterator[Any]:
     from ddbench.spec.cell import EvaluationProtocol
 
     draw = random.Random(0)
-    protocols = [EvaluationProtocol.model_validate({"name": name, "students": STUDENTS}) for name in ("dm", "mtt")]
+    protocols = [EvaluationProtocol.model_validate({"name": name, "students": size.students}) for name in ("dm", "mtt")]
     widths = range(1, 1_000_000)
     for width, protocol, dataset, ipc, codec, method, seed in product(
         widths, protocols, DATASETS, (1, 10, 50), CODECS, METHODS, range(SEEDS)
@@ -83,20 +98,20 @@ def results() -> Iterator[Any]:
             "signal",
             protocol,
         )
-        result = made.made_up_result(cell, (0.5,) * STUDENTS, items=ipc, used=31360 * ipc, allowed=31360 * ipc)
+        result = made.made_up_result(cell, (0.5,) * size.students, items=ipc, used=31360 * ipc, allowed=31360 * ipc)
         centre = draw.uniform(0.4, 0.8)
-        runs = tuple(run.model_copy(update=_answers(draw, centre)) for run in result.runs)
-        learned = range(LOSSES if method in LEARNED else 0)
+        runs = tuple(run.model_copy(update=_answers(draw, centre, size.n_test)) for run in result.runs)
+        learned = range(size.losses if method in LEARNED else 0)
         losses = tuple(LossPoint(step=s, loss=draw.random()) for s in learned)
         yield result.model_copy(update={"runs": runs, "losses": losses})
 
 
-def _answers(draw: random.Random, centre: float) -> dict[str, Any]:
+def _answers(draw: random.Random, centre: float, n: int) -> dict[str, Any]:
     """Answers right with probability 1/2, 5/8 or 3/4, whichever is nearest to the row's."""
-    a, b, c = (draw.getrandbits(N_TEST) for _ in range(3))
+    a, b, c = (draw.getrandbits(n) for _ in range(3))
     bits = a if centre < 0.55 else a | (b & c) if centre < 0.7 else a | b
-    correct = base64.b64encode(bits.to_bytes(N_TEST // 8)).decode()
-    return {"accuracy": bits.bit_count() / N_TEST, "n_test": N_TEST, "correct": correct}
+    correct = base64.b64encode(bits.to_bytes(n // 8)).decode()
+    return {"accuracy": bits.bit_count() / n, "n_test": n, "correct": correct}
 
 
 def measured(words: list[str]) -> dict[str, Any]:
@@ -131,13 +146,14 @@ def shared_kb(pid: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=int, default=10_000)
+    parser.add_argument("--size", choices=SIZES, default="protocol", help="how large a result is")
     parser.add_argument("--folder", type=Path, help="where results are made, and kept for the next time")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = (asked.folder or Path(scratch)) / "results"
         if not folder.exists():
-            make(folder, asked.results)
+            make(folder, asked.results, SIZES[asked.size])
         cores = len(os.sched_getaffinity(0))
         found = {}
         for name, place, workers in (("one core", "one", 1), ("again", "one", 1), ("all cores", "all", cores)):

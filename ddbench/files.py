@@ -75,7 +75,8 @@ def read_bytes(path: str | Path, most: int | None = None) -> bytes:
             raise ArtifactError(f"{path} cannot be read: it is {kind}.")
         if most is not None and found.st_size > most:
             raise ArtifactError(f"{path} is {found.st_size:,} bytes long; such a file of ours has at most {most:,}.")
-        return Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
     except FileNotFoundError as error:
         raise ArtifactError(f"There is no file {path}.") from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character

@@ -13,11 +13,12 @@ from ddbench.leaderboard.board import Board, Standing, boards
 from ddbench.leaderboard.found import Found, find
 from ddbench.leaderboard.markdown import readme
 from ddbench.leaderboard.output import Made, Output
-from ddbench.leaderboard.pages import HERE, STATIC, Pages
+from ddbench.leaderboard.pages import HERE, STATIC, Pages, environment
 from ddbench.leaderboard.png import PICTURE, Png, picture_place, read_png
 from ddbench.leaderboard.suite_file import is_of_a_suite, row_suite
 from ddbench.leaderboard.workers import cores, no_collection, spread
 from ddbench.result.labels import Labels
+from ddbench.stats.basic import t_quantile
 
 README = "README.md"
 MOST_WORKERS = 4
@@ -57,7 +58,7 @@ def build(results: Path, out: Path, workers: int | None = None) -> Built:
         raise SpecError(f"{out} is the folder of the results, or lies in it. Give another one with --out.")
     workers = workers or min(cores(), MOST_WORKERS)
     with no_collection():
-        found = find(results, workers)
+        found = find(results, workers, _warm_up)
         labels = Labels.read(results.parent)
         made = boards(found.entries, labels)
         rows = [(board, standing) for board in made for standing in board.standings]
@@ -78,6 +79,12 @@ def build(results: Path, out: Path, workers: int | None = None) -> Built:
     built.written, built.removed, built.kept = site.written, site.removed, site.kept
     built.unchanged = len(site.names) - site.written
     return built
+
+
+def _warm_up() -> None:
+    """What every build waits for and no result has a part in: libraries loaded, templates compiled."""
+    environment()
+    t_quantile(0.975, 1)
 
 
 def _names(made: Sequence[Board], rows: Sequence[tuple[Board, Standing]], pictures: dict[str, Png]) -> list[str]:

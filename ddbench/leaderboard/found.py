@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from ddbench.errors import ArtifactError
 from ddbench.leaderboard.workers import spread
 from ddbench.report.table import RESULT
-from ddbench.result.io import read_result
+from ddbench.result.io import read_named
 from ddbench.result.schema import Result
 from ddbench.spec.cell import Cell
 
@@ -43,52 +43,56 @@ class Found:
     """Files that are no sound results: (place below the folder, why in a sentence)."""
 
 
-def find(folder: Path, workers: int = 1) -> Found:
+def find(folder: Path, workers: int = 1, warm_up: Callable[[], object] = lambda: None) -> Found:
     """Every result below a folder, in the order of their places. Links are not followed: a submission may hold any.
+
+    `workers` and `warm_up` are those of `spread`.
 
     Raises: ArtifactError where there is no folder, or no file in it that could be a result.
     """
     if not folder.is_dir():
         raise ArtifactError(f"There is no folder {folder}. Give the one that holds the results of the leaderboard.")
-    paths = list(_files(folder))
+    places = list(_places(folder))
+    paths = [f"{folder}{os.sep}{place}" for place in places]
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     entries: list[Entry] = []
     left_out: list[tuple[str, str]] = []
     first: dict[tuple[str, str], str] = {}
-    for path, (result, said) in zip(paths, chain.from_iterable(spread(_read_all, chunks, workers))):
-        at = path.parent.relative_to(folder).as_posix()
-        place = f"{at}/{RESULT}" if at != "." else RESULT
+    for place, (result, said) in zip(places, chain.from_iterable(spread(_read_all, chunks, workers, warm_up))):
         if result is None:
             left_out.append((place, said))
             continue
         twin = first.setdefault((result.key, result.run_id), place)
         if twin != place:
-            left_out.append((place, f"{path} is the same run of the same cell as {folder / twin}. Keep one of them."))
+            twins = f"{folder / place} is the same run of the same cell as {folder / twin}"
+            left_out.append((place, f"{twins}. Keep one of them."))
             continue
-        entries.append(Entry(result, at, said))
+        entries.append(Entry(result, place[: -len(RESULT) - 1] or ".", said))
     if not entries and not left_out:
         raise ArtifactError(f"{folder} holds no {RESULT}. A leaderboard is built of at least one result.")
     return Found(tuple(entries), tuple(left_out))
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _places(folder: Path) -> Iterator[str]:
+    """Of each file that could be a result, the place below the folder, with `/`."""
     for here, inner, files in os.walk(folder):
         inner.sort()
         if RESULT in files:
-            yield Path(here, RESULT)
+            at = here[len(str(folder)) :].replace(os.sep, "/").strip("/")
+            yield f"{at}/{RESULT}" if at else RESULT
 
 
-def _read_all(paths: Sequence[Path]) -> list[tuple[Result | None, str]]:
+def _read_all(paths: Sequence[str]) -> list[tuple[Result | None, str]]:
     """Each result with `Cell.unseeded` of its cell; None, and why in a sentence, where a file is no sound result."""
     found: list[tuple[Result | None, str]] = []
     cells: dict[str, Cell] = {}
     for path in paths:
         try:
-            result = _read(path)
+            result, unseeded = _read(path)
         except ArtifactError as error:
             found.append((None, str(error)))
             continue
-        cell, unseeded = result.cell, result.cell.unseeded
+        cell = result.cell
         # What the cells of a row have in common is there once: half as much to send from one process to another.
         if (first := cells.setdefault(unseeded, cell)) is not cell:
             own = {"seed": cell.seed, "recipe": cell.recipe, "origin": cell.origin}
@@ -98,14 +102,15 @@ def _read_all(paths: Sequence[Path]) -> list[tuple[Result | None, str]]:
     return found
 
 
-def _read(path: Path) -> Result:
+def _read(path: str) -> tuple[Result, str]:
+    """A result and `Cell.unseeded` of its cell. Raises: ArtifactError where the file is no sound result."""
     try:
         found = os.lstat(path)
         if stat.S_ISLNK(found.st_mode):
             raise ArtifactError(f"{path} is a link. Put the file itself there.")
         if found.st_size > MAX_RESULT_BYTES:
             raise ArtifactError(f"{path} has {found.st_size:,} bytes; a result has at most {MAX_RESULT_BYTES:,}.")
-        return read_result(path)
+        return read_named(path)
     except ArtifactError:
         raise
     except OSError as error:

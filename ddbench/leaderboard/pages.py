@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ddbench.leaderboard.board import Board, Standing, failed
@@ -24,8 +25,31 @@ from ddbench.report.rows import Row
 from ddbench.report.table import RESULT
 from ddbench.version import __version__
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 HERE = Path(__file__).resolve().parent
 STATIC = ("style.css", "script.js")
+
+
+@cache
+def environment() -> Environment:
+    """The templates, compiled: once for all workers."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    env = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    env.globals |= {"pairs": pairs, "grid": grid}
+    for name in env.list_templates():
+        env.get_template(name)
+    return env
 
 
 @dataclass(frozen=True)
@@ -44,20 +68,8 @@ class Pages:
     """Makes pages of boards; `results_href` leads from the site's folder to that of the results, None from nowhere."""
 
     def __init__(self, found: Found, made: Sequence[Board], results_href: str | None) -> None:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
         self.found, self.boards, self.results_href = found, made, results_href
-        self.env = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self.env.globals |= {"pairs": pairs, "grid": grid}
-        for name in self.env.list_templates():  # compiled here, once for all workers
-            self.env.get_template(name)
+        self.env = environment()
 
     def index(self) -> bytes:
         n = len(self.found.entries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ddbench.report.rows import Row
@@ -61,6 +62,10 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{flow(str(k))}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, str) and _PLAIN.match(value) and value.lower() not in _WORDS:
-        return value
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _word(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+@lru_cache(4096)
+def _word(text: str) -> str:
+    is_plain = _PLAIN.match(text) and text.lower() not in _WORDS
+    return text if is_plain else json.dumps(text, ensure_ascii=False)

@@ -7,14 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
+from ddbench.canonical import canonical
 from ddbench.result.bits import count_right
 from ddbench.result.schema import UNDISCLOSED, Result, StudentRun
-from ddbench.spec.cell import Cell, RunColumn, Space
+from ddbench.spec.cell import Cell, Choice, RunColumn, Space
+from ddbench.spec.mandatory import NAMES
 from ddbench.stats import Interval, interval, interval_of_counts, interval_of_items, mean
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
 UNSEEN)."""
+PLAIN = Choice(name=NAMES.identity)
 SPACES: tuple[Space, ...] = ("signal", "code")
 """Of students, in the order of their columns."""
 ON_CODES = "_on_codes"
@@ -29,6 +32,12 @@ RAN_OUT = "rarest class has signals for"
 """What the note of a result says where a selector had no more real items to pick (`ddbench.distill.picking`)."""
 
 
+def stored_as(cell: Cell, codec: Choice | None = None, storage: str | None = None) -> str:
+    """The budget of a cell, its codec and storage type, or others in their place, as a name to look up."""
+    budget = cell.budget and cell.budget.model_dump()
+    return canonical([budget, (codec or cell.codec).model_dump(), storage or cell.storage])
+
+
 def column_of(column: RunColumn, space: Space) -> str:
     """The name of a column of accuracies."""
     return column if space == "signal" else column + ON_CODES
@@ -40,9 +49,29 @@ class Row:
 
     results: tuple[Result, ...]
 
-    @property
+    @cached_property
     def cell(self) -> Cell:
         return self.results[0].cell
+
+    @cached_property
+    def stored_as(self) -> str:
+        """`stored_as` of its cell."""
+        return stored_as(self.cell)
+
+    @cached_property
+    def yardstick(self) -> str:
+        """`stored_as` of the cell if it stored plain float32 signals."""
+        return stored_as(self.cell, PLAIN, "float32")
+
+    @cached_property
+    def network(self) -> str:
+        """The match network with its arguments, as a name to look up."""
+        return canonical(self.cell.network.model_dump())
+
+    @cached_property
+    def place(self) -> str:
+        """What rows have in common that only their method's arguments may tell apart."""
+        return canonical([self.cell.method.name, self.cell.space, self.stored_as, self.network])
 
     @cached_property
     def ok(self) -> tuple[Result, ...]:
@@ -164,12 +193,20 @@ class Row:
 
     def steps(self, column: str) -> int | None:
         """Most updates of a student. A stored code is one signal, so students on codes have as many."""
-        column = column.removesuffix(ON_CODES)
-        return max((x.steps for r in self.ok for x in r.runs if x.column == column), default=None)
+        return self._most.get(column.removesuffix(ON_CODES), (None, None))[0]
 
     def samples_seen(self, column: str) -> int | None:
-        column = column.removesuffix(ON_CODES)
-        return max((x.samples_seen for r in self.ok for x in r.runs if x.column == column), default=None)
+        return self._most.get(column.removesuffix(ON_CODES), (None, None))[1]
+
+    @cached_property
+    def _most(self) -> dict[str, tuple[int, int]]:
+        """By column, most updates of a student and most samples that one saw."""
+        found: dict[str, tuple[int, int]] = {}
+        for result in self.ok:
+            for run in result.runs:
+                steps, seen = found.get(run.column, (0, 0))
+                found[run.column] = max(steps, run.steps), max(seen, run.samples_seen)
+        return found
 
     @cached_property
     def items(self) -> tuple[int, ...]:
@@ -180,12 +217,12 @@ class Row:
     def signals(self) -> tuple[int, ...]:
         return tuple(n for r in self.ok if r.bytes for n in r.bytes.signals)
 
-    @property
+    @cached_property
     def used_bytes(self) -> int | None:
         """Bytes of the largest set among the seeds."""
         return max((r.bytes.used for r in self.ok if r.bytes), default=None)
 
-    @property
+    @cached_property
     def allowed_bytes(self) -> int | None:
         return next((r.bytes.allowed for r in self.ok if r.bytes), None)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ddbench.canonical import canonical, digest
+from ddbench.canonical import digest
 from ddbench.report.labels import arguments
 from ddbench.report.row import ON_CODES as ON_CODES
 from ddbench.report.row import OWN_LABELS as OWN_LABELS
@@ -25,7 +25,7 @@ from ddbench.report.row import Score as Score
 from ddbench.report.row import column_of as column_of
 from ddbench.report.row import student_label as student_label
 from ddbench.result.schema import Result
-from ddbench.spec.cell import OWN_RECIPE, Cell, Choice, Column
+from ddbench.spec.cell import OWN_RECIPE, Cell, Column
 from ddbench.spec.mandatory import NAMES
 from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, tie_groups
@@ -146,12 +146,12 @@ class Table:
         for space in SPACES:
             for row in self.all_rows:
                 if row.cell.method.name == NAMES.random and row.ok and row.cell.space == space:
-                    found.setdefault(stored_as(row.cell), row)
+                    found.setdefault(row.stored_as, row)
         return found
 
     @cached_property
     def has_several_match_networks(self) -> bool:
-        return len({str(r.cell.network.model_dump()) for r in self.rows if r.is_matched}) > 1
+        return len({r.network for r in self.rows if r.is_matched}) > 1
 
     @cached_property
     def shows_signals(self) -> bool:
@@ -160,30 +160,18 @@ class Table:
 
     def differing(self, row: Row) -> list[str]:
         """Arguments of the row's method that set rows of this table with the same codec and space apart."""
-        return self._differing[_place(row.cell)]
+        return self._differing[row.place]
 
     @cached_property
     def _differing(self) -> dict[str, list[str]]:
         rivals: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in self.rows:
-            rivals[_place(row.cell)].append(row.cell.method.args)
+            rivals[row.place].append(row.cell.method.args)
         found = {}
         for place, those in rivals.items():
             names = sorted({name for args in those for name in args}) if len(those) > 1 else []
             found[place] = [n for n in names if len({digest([n in a, a.get(n)]) for a in those}) > 1]
         return found
-
-
-def stored_as(cell: Cell, codec: Choice | None = None, storage: str | None = None) -> str:
-    """The budget of a cell, its codec and storage type, or others in their place, as a name to look up."""
-    budget = cell.budget and cell.budget.model_dump()
-    return canonical([budget, (codec or cell.codec).model_dump(), storage or cell.storage])
-
-
-def _place(cell: Cell) -> str:
-    """What rows have in common that only their method's arguments may tell apart."""
-    parts = cell.codec.model_dump(), cell.network.model_dump()
-    return canonical([cell.method.name, cell.space, cell.storage, str(cell.budget), *parts])
 
 
 @dataclass

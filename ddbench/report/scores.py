@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ddbench.canonical import canonical
 from ddbench.report.cells import NOTHING, headings
 from ddbench.report.dimensions import label
 from ddbench.report.labels import budget_label, percent
 from ddbench.report.notes import ceiling
-from ddbench.report.rows import Row, Score, Table, stored_as
+from ddbench.report.rows import Row, Score, Table
 from ddbench.report.sheet import Sheet, Word, words
-from ddbench.spec.cell import OWN_RECIPE, Choice
+from ddbench.spec.cell import OWN_RECIPE
 from ddbench.spec.mandatory import NAMES
 from ddbench.stats import Difference, Interval, area_under_log_bytes, gain, interval, mean, recovery
-
-PLAIN = Choice(name=NAMES.identity)
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,8 @@ def scores_of(table: Table, row: Row, score: Score) -> Scores:
     own = table.by_seed(row, score)
     if row.is_ceiling or not own or score[0] == OWN_RECIPE:
         return Scores(None, None, None)
-    yardstick = table.randoms.get(stored_as(row.cell, PLAIN, "float32"))
-    same_codec = table.randoms.get(stored_as(row.cell))
+    yardstick = table.randoms.get(row.yardstick)
+    same_codec = table.randoms.get(row.stored_as)
     plain = table.by_seed(yardstick, score) if yardstick else {}
     same = table.by_seed(same_codec, score) if same_codec else {}
     whole = next((v for r in table.ceilings if (v := ceiling(table, r, score))), None)
@@ -87,7 +84,7 @@ def areas(table: Table, score: Score) -> list[Area]:
     for row in table.rows if score[0] != OWN_RECIPE else ():
         if not row.is_ceiling and row.allowed_bytes and table.by_seed(row, score):
             names = (label("codec", table, row, score), label("method", table, row, score))
-            key = (*names, canonical(row.cell.network.model_dump()), *row.cell.protocol.student_spaces)
+            key = (*names, row.network, *row.cell.protocol.student_spaces)
             series.setdefault(key, {}).setdefault(row.allowed_bytes, row)
     caps = sorted({cap for rows in series.values() for cap in rows})
     if len(caps) < 2:

@@ -47,11 +47,17 @@ def read_result(path: str | Path) -> Result:
     Raises: ArtifactError where the file is missing or cut short, of an unknown schema version, not of the schema, or
     contradicts itself (its key is not its cell's, its bits are not its accuracy). Older versions are migrated.
     """
+    return read_named(path)[0]
+
+
+def read_named(path: str | Path) -> tuple[Result, str]:
+    """The same with `Cell.unseeded` of its cell, which costs little here. Raises: as `read_result`."""
     data = read_bytes(path, MAX_TEXT_BYTES)
     result = _unchanged(data) or _parsed(decoded(data, path), path)
-    if faults := contradictions(result):
+    key, unseeded = result.cell.key_and_unseeded()
+    if faults := contradictions(result, key):
         raise ResultError(path, "contradicts itself", faults, " It was edited or damaged; run the cell again.")
-    return result
+    return result, unseeded
 
 
 def _unchanged(data: bytes) -> Result | None:
@@ -108,10 +114,10 @@ def _shown(value: Any) -> str:
     return repr(value)[:40]
 
 
-def contradictions(result: Result) -> list[str]:
-    """Where parts of a result that must agree do not, in words; empty for a sound one."""
+def contradictions(result: Result, key: str | None = None) -> list[str]:
+    """Where parts of a result that must agree do not, in words; empty for a sound one. `key`: its cell's, if known."""
     faults = []
-    if result.key != (key := result.cell.key):
+    if result.key != (key := key or result.cell.key):
         faults.append(f"its key is {result.key[:12]}… but its cell's is {key[:12]}…")
     if result.status == "ok" and (result.error is not None or not result.runs or result.bytes is None):
         faults.append("its status is ok but it has an error, or lacks runs or bytes")

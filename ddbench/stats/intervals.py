@@ -98,9 +98,14 @@ def interval_of_counts(counts: np.ndarray, students: int, confidence: float = CO
 
     G, N = counts.shape
     S = students // G
-    by_seed = [int(c) for c in counts.sum(1, dtype=np.int64)]
-    by_item = counts.sum(0, dtype=np.int64)
-    total, items, all_squares = sum(by_seed), int(by_item @ by_item), int(np.square(counts, dtype=np.int64).sum())
+    whole = counts.astype(np.float64)  # exact: all sums are whole numbers below 2⁵³
+    by_seed = [int(c) for c in whole.sum(1)]
+    by_item = whole.sum(0)
+    total, items, all_squares = (
+        sum(by_seed),
+        int(np.einsum("i,i", by_item, by_item)),
+        int(np.einsum("gi,gi", whole, whole)),
+    )
     of_items = (N * items - total**2) / (N * (G * S) ** 2)
     rest = (G * N * all_squares - G * sum(c**2 for c in by_seed) - N * items + total**2) / (G * N * S**2)
     return _of_sums([c / (S * N) for c in by_seed], N, of_items, rest, students, confidence)

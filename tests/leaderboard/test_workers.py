@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,7 @@ def test_any_number_of_workers_makes_the_same_files_and_names_the_same_errors(re
     assert written == len(expected) - 1
     for workers in (2, 3):
         at = tmp_path / str(workers)
-        assert told(BUILD, results, at, workers) == [workers, left_out, written]
+        assert told(BUILD, results, at, workers) == [workers - 1, left_out, written]
         assert contents(at) == expected
         assert told(BUILD, results, at, workers)[1:] == [left_out, 0]  # nothing is written again
 
@@ -88,8 +90,14 @@ def test_what_stands_in_the_way_is_met_before_anything_is_written(results: Path,
 
 def test_a_worker_that_is_killed_ends_the_build_with_a_sentence() -> None:
     script = """
+import time
+first = os.getpid()
+def work(n):
+    if os.getpid() != first:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.1)
 try:
-    print(list(workers.spread(lambda n: n if n < 5 else os.kill(os.getpid(), signal.SIGKILL), list(range(9)), 2)))
+    print(list(workers.spread(work, list(range(9)), 2)))
 except DdbenchError as error:
     print(json.dumps(str(error)))
 """
@@ -104,15 +112,88 @@ def work(n):
     if n in (7, 8):
         raise DdbenchError(f"chunk {n}")
     return n, os.getpid()
-found = []
+found, pids = [], set()
 try:
     for n, pid in workers.spread(work, list(range(12)), 3):
         found.append(n)
-        assert pid != os.getpid()
+        pids.add(pid)
+    print("no error")
+except DdbenchError as error:
+    print(json.dumps([found, str(error), len(pids) > 1]))
+"""
+    assert told(script) == [list(range(7)), "chunk 7", True]
+
+
+def test_an_error_of_the_first_process_waits_for_its_turn() -> None:
+    script = """
+import time
+first = os.getpid()
+def work(n):
+    time.sleep(0.05)
+    if os.getpid() == first:
+        raise DdbenchError("mine")
+    return n
+found = []
+try:
+    for n in workers.spread(work, list(range(6)), 2):
+        found.append(n)
 except DdbenchError as error:
     print(json.dumps([found, str(error)]))
 """
-    assert told(script) == [list(range(7)), "chunk 7"]
+    found, said = told(script)
+    assert found == list(range(len(found)))
+    assert said == "mine"
+
+
+def test_answers_of_every_size_come_back_whole() -> None:
+    script = """
+import time
+def work(n):
+    time.sleep(0.001)
+    return bytes([n]) * (1000 ** (n % 3) * 3), os.getpid()
+found = list(workers.spread(work, list(range(60)), 3))
+assert [data for data, _ in found] == [bytes([n]) * (1000 ** (n % 3) * 3) for n in range(60)]
+print(json.dumps(len({pid for _, pid in found}) > 1))
+"""
+    assert told(script)
+
+
+def test_what_warms_up_is_done_once_and_here() -> None:
+    script = """
+done = []
+assert list(workers.spread(str, [1, 2, 3, 4], 2, lambda: done.append(os.getpid()))) == list("1234")
+print(json.dumps(done == [os.getpid()]))
+"""
+    assert told(script)
+
+
+def test_workers_end_when_the_first_process_is_killed(tmp_path: Path) -> None:
+    script = """
+import time
+def work(n):
+    Path(sys.argv[1], str(os.getpid())).touch()
+    time.sleep(0.05)
+    if len(os.listdir(sys.argv[1])) > 2 and os.getpid() == first:
+        os.kill(first, signal.SIGKILL)
+first = os.getpid()
+list(workers.spread(work, list(range(400)), 3))
+"""
+    done = subprocess.run([sys.executable, "-c", START + script, str(tmp_path)], stdout=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    pids = {int(p.name) for p in tmp_path.iterdir()}
+    for _ in range(200):
+        if not any(_is_at_work(pid) for pid in pids):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"some of {pids} are there ten seconds later")
+
+
+def _is_at_work(pid: int) -> bool:
+    """Whether a process is there; one that ended and was not fetched is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_there_is_no_fork_beside_other_threads() -> None:
