@@ -16,7 +16,8 @@ from ddbench.stats import Interval
 GAINS = ("gain over random", "gain over random, same codec", "recovery")
 MEANING = (
     "Gain: percent points above “random” at the same budget, paired over seeds, ± half width of the interval: over its "
-    "float32 items (what codec and learning add), and over it through the row's own codec (what learning adds).",
+    "float32 items (what codec and learning add), and over it through the row's own codec (what learning adds). Beside "
+    "students on a set's own labels stand students of “random” on classes.",
     "Recovery: percent of the gap between “random” in float32 and the whole dataset that is closed. It needs a row of "
     "the whole dataset in this table.",
     "Area: mean accuracy in percent over log-bytes between the smallest and the largest budget of the table; linear "

@@ -10,7 +10,7 @@ from ddbench.report.cells import NOTHING, headings
 from ddbench.report.dimensions import label
 from ddbench.report.labels import budget_label, percent
 from ddbench.report.notes import ceiling
-from ddbench.report.rows import Row, Score, Table
+from ddbench.report.rows import OWN_LABELS, Row, Score, Table
 from ddbench.report.sheet import Sheet, Word, words
 from ddbench.spec.cell import OWN_RECIPE
 from ddbench.spec.mandatory import NAMES
@@ -40,15 +40,19 @@ def _plain(value: Difference | None) -> dict[str, float | None]:
 
 
 def scores_of(table: Table, row: Row, score: Score) -> Scores:
-    """The scores of a row in a column of accuracies; rows that a filter hides are yardsticks all the same."""
+    """The scores of a row in a column of accuracies; rows that a filter hides are yardsticks all the same.
+
+    `random` and the whole dataset store no soft labels: beside students on own labels stand theirs, on classes.
+    """
     own = table.by_seed(row, score)
     if row.is_ceiling or not own or score[0] == OWN_RECIPE:
         return Scores(None, None, None)
     yardstick = table.randoms.get(row.yardstick)
     same_codec = table.randoms.get(row.stored_as)
-    plain = table.by_seed(yardstick, score) if yardstick else {}
-    same = table.by_seed(same_codec, score) if same_codec else {}
-    whole = next((v for r in table.ceilings if (v := ceiling(table, r, score))), None)
+    on_classes = score[0], score[1].removesuffix(OWN_LABELS)
+    plain = table.by_seed(yardstick, on_classes) if yardstick else {}
+    same = table.by_seed(same_codec, on_classes) if same_codec else {}
+    whole = next((v for r in table.ceilings if (v := ceiling(table, r, on_classes))), None)
     share = recovery(_mean(own), _mean(plain), whole[1].mean) if plain and whole else None
     learns = row.cell.method.name != NAMES.random
     return Scores(gain(own, plain) if row is not yardstick else None, gain(own, same) if learns else None, share)

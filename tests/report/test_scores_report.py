@@ -44,6 +44,23 @@ def test_gains_are_paired_and_recovery_is_the_share_of_the_gap(where: tuple[str,
     assert found.recovery == pytest.approx((0.725 - 0.45) / (0.9 - 0.45))
 
 
+def test_beside_students_on_own_labels_stand_students_of_random_on_classes() -> None:
+    soft = [
+        r.model_copy(update={"runs": tuple(run.model_copy(update={"labels": "own"}) for run in r.runs)})
+        if r.cell.method.name == "dm"
+        else r
+        for r in RESULTS
+    ]
+    table = one(soft)
+    row = next(r for r in table.rows if r.cell.method.name == "dm")
+    assert scores_of(table, row, STEPS).over_random is None, "it has no students on classes"
+    own = ("equal_steps", "auto own labels")
+    plain = scores_of(one(RESULTS), next(r for r in one(RESULTS).rows if r.cell.method.name == "dm"), STEPS)
+    assert scores_of(table, row, own) == plain
+    random = next(r for r in table.rows if r.cell.method.name == "random")
+    assert scores_of(table, random, own).recovery is None, "it has no students on own labels"
+
+
 def test_what_has_no_yardstick_has_no_score() -> None:
     table = one(rows("dct", "dm", (0.7, 0.75)))
     found = scores_of(table, table.rows[0], STEPS)
