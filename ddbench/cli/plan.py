@@ -85,7 +85,7 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (
         f"Cells one after the other take {duration(work_s(planned, rate))}, within a factor of about two, on this "
-        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen); codecs are not counted.{left_out}"
+        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen); what codecs fit is not counted.{left_out}"
     )
 
 

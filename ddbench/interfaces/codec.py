@@ -70,6 +70,14 @@ class Decoded:
     source: Int[Tensor, " p"]
 
 
+@dataclass(frozen=True)
+class CodecFlop:
+    """Operations, in FLOP, of one signal's way through a codec's networks."""
+
+    encode: float = 0.0
+    decode: float = 0.0
+
+
 class Codec(Plugin):
     """Stores signals as codes. Stateless: what was fitted or chosen travels in the codes as class and set leaves.
 
@@ -136,6 +144,10 @@ class Codec(Plugin):
     def fit(self, train: Source, generator: Generator) -> Codes:
         """Class and set leaves fitted on the whole training set (charged, since they are stored). Default: none."""
         return {}
+
+    def flop(self) -> CodecFlop:
+        """What a signal takes to be encoded and decoded, forwards; plans make hours of it. Default: hardly anything."""
+        return CodecFlop()
 
     @property
     def has_fit(self) -> bool:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
 
 from ddbench import registry
 from ddbench.budget import FLOAT32_BYTES
-from ddbench.planning.facts import Parts, card_of
+from ddbench.canonical import canonical
+from ddbench.planning.facts import Parts, asked, card_of
 from ddbench.planning.room import by_itself, code_shape, measured, room_of, training_items
+from ddbench.planning.shared import tests_codes
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Space
 
 if TYPE_CHECKING:
+    from ddbench.interfaces.codec import CodecFlop
+    from ddbench.interfaces.dataset import DatasetCard
     from ddbench.interfaces.network import Measures
 
 BOTH_WAYS = 3
@@ -32,29 +36,68 @@ FORTH_AND_BACK = 2
 
 @dataclass(frozen=True)
 class Work:
-    """Operations of a cell, in FLOP: its method's preparation (which cells may share) and updates, its students."""
+    """Operations of a cell, in FLOP: its updates, its students, its codec, and what it shares with others."""
 
-    prepare: float
     updates: float | None
     """None where the method does not say."""
     students: float
+    coding: float = 0.0
+    """Of the codec: the set's own items, in every update where gradients pass through the decoder."""
+    shared: dict[str, float] = field(default_factory=dict)
+    """What is done once for all cells that have it under one name: a method's preparation, a data set's codes."""
 
 
-def work_of(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> Work:
+def work_of(
+    cell: Cell, parts: Parts | None, items: int | None, reference: int | None, kept: Collection[str] = ()
+) -> Work:
     """`items` a class the set holds (None: they vary), `reference` the float32 identity codec would hold.
 
-    Codecs are not in it: a deep decoder in the loop adds its own.
+    `kept` are the names of what the method prepares and cells share; without any, each cell prepares for itself. What
+    codecs fit is not in it.
     """
     from ddbench.interfaces.method import Maker, Matcher
 
-    prepare, updates = 0.0, 0.0
-    if parts is not None and isinstance(parts.method, Maker) and parts.method.uses_network:
+    students = _students(cell, parts, items, reference)
+    if parts is None:
+        return Work(0.0, students)
+    updates, shared = 0.0, _codes(cell, parts)
+    if isinstance(parts.method, Maker) and parts.method.uses_network:
         room = room_of(cell, parts)
-        prepare = parts.method.prepare_passes(room) * room.network.flop
+        if prepare := parts.method.prepare_passes(room) * room.network.flop:
+            shared[canonical(sorted(kept)) if kept else f"of {cell.key} alone"] = prepare
         if isinstance(parts.method, Matcher):
             passes = parts.method.passes(room)
             updates = None if passes is None else passes * room.network.flop
-    return Work(prepare, updates, _students(cell, parts, items, reference))
+    return Work(updates, students, _coding(cell, parts, items or reference or 1), shared)
+
+
+def _codes(cell: Cell, parts: Parts) -> dict[str, float]:
+    """What encoding whole splits takes where networks see codes: once for all cells, if the codec keeps them."""
+    if "code" not in (cell.space, *cell.protocol.student_spaces):
+        return {}
+    tests = tests_codes(cell)
+    signals = training_items(cell, parts.card)[1] + (_tested(cell, parts.card) if tests else 0)
+    named = [cell.dataset.model_dump(mode="json"), cell.protocol.evaluate_on, cell.codec.model_dump(mode="json"), tests]
+    flop = signals * _flop(cell, parts).encode
+    return {canonical(named) if parts.codec.keeps_encodings else f"codes of {cell.key}": flop} if flop else {}
+
+
+def _coding(cell: Cell, parts: Parts, items: int) -> float:
+    """First items are encoded and last ones decoded; in between, where networks see signals, each update decodes all.
+
+    The decoder's weights do not move, so that a gradient costs as much as the pass forwards; where items go through it
+    by parts, each part does so once more.
+    """
+    from ddbench.interfaces.method import Matcher
+
+    flop, passes = _flop(cell, parts), 1.0
+    if isinstance(parts.method, Matcher) and cell.space == "signal":
+        passes += parts.method.config.iterations * (2 if parts.codec.decode_chunk is None else 3)
+    return items * parts.card.n_classes * parts.codec.signals_per_item * (flop.encode + passes * flop.decode)
+
+
+def _flop(cell: Cell, parts: Parts) -> CodecFlop:
+    return asked(f"The codec '{cell.codec}'", parts.codec.flop)
 
 
 def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> int:
@@ -78,18 +121,13 @@ def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int
     return RUNTIME_BYTES + held + FORTH_AND_BACK * FLOAT32_BYTES * max(batch * largest, values)
 
 
-def seconds(found: Iterable[tuple[Work, frozenset[str]]], flop_s: float) -> float:
-    """Of cells one after the other, each with the names of what it prepares, which is made once for all that share it.
-
-    Right within a factor of about two where methods say what they do.
-    """
-    total, made = 0.0, set()
-    for work, kept in found:
-        total += (work.updates or 0.0) + work.students
-        if kept not in made:
-            total += work.prepare
-            made.add(kept)
-    return total / (SHARE * flop_s)
+def seconds(found: Iterable[Work], flop_s: float) -> float:
+    """Of cells one after the other. Right within a factor of about two where methods and codecs say what they do."""
+    total, shared = 0.0, {}
+    for work in found:
+        total += (work.updates or 0.0) + work.coding + work.students
+        shared |= work.shared
+    return (total + sum(shared.values())) / (SHARE * flop_s)
 
 
 def flop_rate(device: str) -> float:
@@ -113,7 +151,7 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
     from ddbench.evaluate.schedule import equal_epochs, schedule_for
 
     protocol, card = cell.protocol, card_of(cell.dataset)
-    tested = card.test_size if protocol.evaluate_on == "test" else card.train_size - training_items(cell, card)[1]
+    tested = _tested(cell, card)
     if parts is None:
         items, shape = training_items(cell, card)[1], card.signal.shape
         full = equal_epochs(protocol.full or protocol, items)
@@ -131,6 +169,11 @@ def _students(cell: Cell, parts: Parts | None, items: int | None, reference: int
         total += samples * sum(_measures(n, shape, card.n_classes).flop for n in protocol.networks)
         total += _fits(protocol, size, shape, card.n_classes)
     return protocol.students * kinds * total
+
+
+def _tested(cell: Cell, card: DatasetCard) -> int:
+    """Items that students are scored on."""
+    return card.test_size if cell.protocol.evaluate_on == "test" else card.train_size - training_items(cell, card)[1]
 
 
 def _fits(protocol: EvaluationProtocol, items: int, shape: tuple[int, ...], n_classes: int) -> float:

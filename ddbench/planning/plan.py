@@ -37,7 +37,7 @@ class PlannedCell:
     disk_bytes: int
     """Most that the cell's folder takes, an estimate."""
     work: Work
-    """Operations of its networks, from which hours are estimated."""
+    """Operations of its networks and its codec's, from which hours are estimated."""
     memory_bytes: int
     """Peak of its process, roughly."""
     kept: dict[str, int] = field(default_factory=dict)
@@ -56,7 +56,7 @@ def kept_bytes(planned: Iterable[PlannedCell]) -> int:
 
 def work_s(planned: Iterable[PlannedCell], flop_s: float) -> float:
     """Seconds of the cells one after the other at so many operations a second; see `hours.seconds`."""
-    return seconds(((p.work, frozenset(p.kept)) for p in planned), flop_s)
+    return seconds((p.work for p in planned), flop_s)
 
 
 def _planned(cell: Cell) -> PlannedCell:
@@ -70,8 +70,9 @@ def _planned(cell: Cell) -> PlannedCell:
     students = _students(cell, parts.method.stores_labels)
     stored_bytes = parts.cap_bytes if used is None else used
     disk = FOLDER_BYTES + _bits_bytes(cell, students) + stored_bytes + _checkpoint_bytes(parts, n)
-    work, memory = work_of(cell, parts, n, n0), memory_of(cell, parts, n, n0)
-    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, work, memory, entries(cell, parts))
+    kept = entries(cell, parts)
+    work, memory = work_of(cell, parts, n, n0, kept), memory_of(cell, parts, n, n0)
+    return PlannedCell(cell, parts.cap_bytes, used, n, n0, students, disk, work, memory, kept)
 
 
 def _students(cell: Cell, has_labels: bool) -> int:

@@ -17,7 +17,7 @@ from ddbench_codecs.autoencoders.config import AutoencoderConfig
 from ddbench_codecs.autoencoders.model import loaded
 from ddbench_codecs.autoencoders.pixels import Pixels
 from tiny_autoencoders import MODELS, built, kl
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddbench.cost import cost_of
@@ -231,3 +231,30 @@ def test_a_full_size_autoencoder(tmp_path, monkeypatch: pytest.MonkeyPatch, caps
     assert decode(codec, {"z": z}, labels(2)).shape == x.shape
     with capsys.disabled():
         print(f"\nfull-size autoencoder: {seconds:.2f} s of a processor to encode a picture of 256 × 256")
+
+
+def test_operations_are_those_of_its_convolutions_and_products() -> None:
+    """By hooks that see a real pass, layer by layer."""
+    codec = built("kl", target(3, 12, 12))
+    model, seen = network(codec), {"encode": 0, "decode": 0}
+    way = "encode"
+
+    def note(layer: nn.Module, _: object, y: Tensor) -> None:
+        seen[way] += 2 * y.numel() * layer.weight[0].numel()
+
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [m.register_forward_hook(note) for m in layers]
+    z = model.encode(torch.zeros(1, 3, 12, 12, dtype=torch.float64)).latent_dist.mean
+    way = "decode"
+    model.decode(z)
+    for hook in hooks:
+        hook.remove()
+    cells = prod(z.shape[2:])
+    attention = (
+        2 * 2 * cells**2 * max(m.out_features for m in layers if isinstance(m, nn.Linear))
+    )  # queries × keys, × values
+    found = codec.flop()
+    assert found.encode == seen["encode"] + attention
+    assert found.decode == seen["decode"] + attention
+    padded = built("kl", target(3, 10, 10)).flop()
+    assert padded == found, "a side of ten is padded to twelve"

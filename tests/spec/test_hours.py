@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import pytest
 from small_cells import small_cell
@@ -10,9 +11,10 @@ from small_cells import small_cell
 from ddbench import registry
 from ddbench.interfaces.network import measures
 from ddbench.networks.gradient_boosting import GradientBoosting, GradientBoostingConfig
+from ddbench.planning.facts import card_of, parts_of
 from ddbench.planning.hours import RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
 from ddbench.planning.plan import plan, work_s
-from ddbench.spec.cell import Choice
+from ddbench.spec.cell import Cell, Choice
 
 
 def test_a_networks_operations_are_those_counted_by_hand() -> None:
@@ -59,13 +61,13 @@ def test_experts_that_cells_share_count_once() -> None:
     args = {"iterations": 1, "syn_steps": 1, "experts": 2, "expert_epochs_total": 3, "max_start": 1}
     cells = [small_cell(method="mtt", seed=seed, **args) for seed in (0, 1)]
     one, both = work_s(plan(cells[:1]), 1e9), work_s(plan(cells), 1e9)
-    made = plan(cells)[0].work.prepare / (SHARE * 1e9)
+    made = sum(plan(cells)[0].work.shared.values()) / (SHARE * 1e9)
     assert made > 0
     assert both == pytest.approx(2 * one - made)
 
 
 def test_a_method_that_does_not_say_adds_nothing() -> None:
-    assert seconds([(Work(0, None, SHARE * 1e9), frozenset())], 1e9) == pytest.approx(1)
+    assert seconds([Work(None, SHARE * 1e9)], 1e9) == pytest.approx(1)
 
 
 def test_a_machine_is_measured() -> None:
@@ -79,3 +81,44 @@ def test_memory_grows_with_what_goes_through_a_network_at_once() -> None:
     assert (many.memory_bytes - RUNTIME_BYTES) == pytest.approx(4 * (few.memory_bytes - RUNTIME_BYTES), rel=0.01)
     coded = plan([small_cell(method="dm", space="code")])[0]
     assert coded.memory_bytes > plan([small_cell(method="dm")])[0].memory_bytes
+
+
+def grey(**how: Any) -> Cell:
+    """A cell on the latents of a small autoencoder that ships with the package."""
+    found = small_cell(codec="autoencoder", codec_args={"model": "shipped:grey_f4_mnist"}, **how)
+    config = registry.configure("codec", found.codec.name, found.codec.args)
+    weights = registry.load("codec", found.codec.name).version_with(config)
+    return found.model_copy(update={"versions": found.versions.model_copy(update={"codec": weights})})
+
+
+def test_a_decoder_counts_in_every_update_that_a_gradient_passes_through_it() -> None:
+    plain, few, many, chosen, code = plan(
+        [
+            small_cell(method="dm"),
+            grey(method="dm", iterations=10),
+            grey(method="dm", iterations=20),
+            grey(method="random"),
+            grey(method="dm", space="code"),
+        ]
+    )
+    codec = parts_of(few.cell).codec
+    flop, items = codec.flop(), 10 * (few.slots or 0)
+    assert 0 < flop.encode < 1e9
+    assert 0 < flop.decode < 1e9
+    assert plain.work.coding == 0
+    assert chosen.work.coding == code.work.coding == items * (flop.encode + flop.decode)
+    passes = 2 if codec.decode_chunk is None else 3
+    assert few.work.coding == pytest.approx(items * (flop.encode + (1 + 10 * passes) * flop.decode))
+    assert many.work.coding - few.work.coding == pytest.approx(10 * passes * items * flop.decode)
+
+
+def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
+    cells = [grey(method=method, space="code", seed=seed) for method in ("dm", "herding") for seed in (0, 1)]
+    found = plan(cells)
+    flop = parts_of(cells[0]).codec.flop()
+    (name,) = {name for p in found for name in p.work.shared}
+    assert {p.work.shared[name] for p in found} == {card_of(cells[0].dataset).train_size * flop.encode}
+    alone = sum(work_s([p], 1e9) for p in found)
+    assert alone - work_s(found, 1e9) == pytest.approx(3 * found[0].work.shared[name] / (SHARE * 1e9))
+    assert not plan([grey(method="dm")])[0].work.shared
+    assert not plan([small_cell(codec="downsample", method="dm", space="code")])[0].work.shared

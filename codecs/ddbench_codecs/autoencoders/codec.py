@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.func import functional_call
 
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import UNDISCLOSED, Codec, Codes, Decoded, Target
+from ddbench.interfaces.codec import UNDISCLOSED, Codec, CodecFlop, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
@@ -20,7 +20,7 @@ from ddbench_codecs.autoencoders.config import AutoencoderConfig
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.fetch import fetched
 from ddbench_codecs.autoencoders.known import KNOWN, Known
-from ddbench_codecs.autoencoders.model import Decoding, adapter_of, check_fit, geometry, loaded, read, scale_of
+from ddbench_codecs.autoencoders.model import Decoding, adapter_of, check_fit, flop, geometry, loaded, read, scale_of
 from ddbench_codecs.autoencoders.pixels import Pixels
 from ddbench_codecs.autoencoders.tensor_files import FLOATS
 from ddbench_codecs.autoencoders.weights import find
@@ -106,6 +106,9 @@ class Latent(Codec):
         shift, factor = scale_of(self.weights)
         # constants of the target's codes are fitted on it as much as the weights are
         self._pays_scale = self.charged and not (bool((shift == 0).all()) and bool((factor == 1).all()))
+
+    def flop(self) -> CodecFlop:
+        return flop(self.weights, self.pixels.extent)
 
     @property
     def has_fit(self) -> bool:

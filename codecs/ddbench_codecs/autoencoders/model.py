@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from ddbench.canonical import canonical
 from ddbench.errors import DataError
+from ddbench.interfaces.codec import CodecFlop
 from ddbench_codecs.autoencoders.adapters import ADAPTERS, Adapter
 from ddbench_codecs.autoencoders.weights import Weights, present_name
+from ddbench_codecs.counted import flop_of
 
 PROBE = 256
 """Side of the picture by which a model is asked for its stride; no stride is larger."""
@@ -137,12 +139,26 @@ def _geometry(config: str) -> Geometry:
     return Geometry(c, f, z.shape[1])
 
 
+def flop(weights: Weights, extent: tuple[int, int]) -> CodecFlop:
+    """Of one picture of that extent."""
+    return _flop(canonical(weights.config), extent)
+
+
 def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dtype) -> Any:
     """The model with its weights, for use alone; `digest` is that of the weights, so that changed ones are read anew.
 
     Raises: DataError where they cannot be read.
     """
     return _loaded(canonical(weights.config), weights.files, digest, device, dtype)
+
+
+@lru_cache(maxsize=32)
+def _flop(config: str, extent: tuple[int, int]) -> CodecFlop:
+    model, shape = skeleton(config), _geometry(config)
+    adapter, (H, W) = ADAPTERS[type(model).__name__], extent
+    x = torch.empty(1, shape.channels, H, W, device="meta")
+    z = torch.empty(1, shape.C, H // shape.f, W // shape.f, device="meta")
+    return CodecFlop(flop_of(lambda: adapter.encode(model, x)), flop_of(lambda: adapter.decode(model, z)))
 
 
 @lru_cache(maxsize=3)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ddbench.canonical import canonical
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import UNDISCLOSED, Codec, Codes, Decoded, Target
+from ddbench.interfaces.codec import UNDISCLOSED, Codec, CodecFlop, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
@@ -27,6 +27,7 @@ from ddbench.written import ADDED
 from ddbench_codecs.autoencoders.config import below
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.weights import Weights
+from ddbench_codecs.counted import flop_of
 from ddbench_codecs.items import dense, one_signal_each
 
 ON_LATENTS = ("crop", "cutout", "scale", "timemask")
@@ -115,6 +116,12 @@ class SeriesLatent(Codec):
         decoder = {n: p for n, p in self.model.named_parameters() if n.startswith("decoder.")}
         self.decoder_bytes = 0 if self.charged else sum(4 * p.numel() for p in decoder.values())
         self._paid = {n: p.detach() for n, p in decoder.items()} if self.charged else {}
+
+    def flop(self) -> CodecFlop:
+        model, channels = copy.deepcopy(self.model).to("meta"), self.target.signal.shape[0]
+        x = torch.empty(channels, 1, self.cells * model.f, device="meta")
+        z = torch.empty(channels, model.C, self.cells, device="meta")
+        return CodecFlop(flop_of(lambda: model.encode(x)), flop_of(lambda: model.decode(z)))
 
     @property
     def has_fit(self) -> bool:
