@@ -82,10 +82,12 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     rate = flop_rate(str(chosen))
     silent = sorted({str(p.cell.method) for p in planned if p.work.updates is None})
     left_out = f" Without the updates of {', '.join(silent)}, which do not say." if silent else ""
+    told = sorted({str(p.cell.codec) for p in planned if p.work.coding})
+    coding = f"of codecs, none is counted but {', '.join(told)}" if told else "codecs are not counted"
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (
         f"Cells one after the other take {duration(work_s(planned, rate))}, within a factor of about two, on this "
-        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen); what codecs fit is not counted.{left_out}"
+        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen); {coding}.{left_out}"
     )
 
 

@@ -146,7 +146,7 @@ class Codec(Plugin):
         return {}
 
     def flop(self) -> CodecFlop:
-        """What a signal takes to be encoded and decoded, forwards; plans make hours of it. Default: hardly anything."""
+        """What a signal takes to be encoded and decoded, forwards; plans make hours of it. Default: it does not say."""
         return CodecFlop()
 
     @property

@@ -53,12 +53,13 @@ def find(folder: Path, workers: int = 1, warm_up: Callable[[], object] = lambda:
     if not folder.is_dir():
         raise ArtifactError(f"There is no folder {folder}. Give the one that holds the results of the leaderboard.")
     places = list(_places(folder))
-    paths = [f"{folder}{os.sep}{place}" for place in places]
+    paths = [os.path.join(folder, place) for place in places]
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     entries: list[Entry] = []
     left_out: list[tuple[str, str]] = []
     first: dict[tuple[str, str], str] = {}
-    for place, (result, said) in zip(places, chain.from_iterable(spread(_read_all, chunks, workers, warm_up))):
+    answers = chain.from_iterable(spread(_read_all, chunks, workers, warm_up))
+    for place, (result, said) in zip(places, answers, strict=True):
         if result is None:
             left_out.append((place, said))
             continue

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from ddbench import registry
 from ddbench.budget import FLOAT32_BYTES
 from ddbench.canonical import canonical
+from ddbench.errors import PluginError
 from ddbench.planning.facts import Parts, asked, card_of
 from ddbench.planning.room import by_itself, code_shape, measured, room_of, training_items
-from ddbench.planning.shared import tests_codes
+from ddbench.planning.shared import preparation, tests_codes
 from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Space
+from ddbench.spec.mandatory import NAMES
 
 if TYPE_CHECKING:
     from ddbench.interfaces.codec import CodecFlop
@@ -52,8 +54,7 @@ def work_of(
 ) -> Work:
     """`items` a class the set holds (None: they vary), `reference` the float32 identity codec would hold.
 
-    `kept` are the names of what the method prepares and cells share; without any, each cell prepares for itself. What
-    codecs fit is not in it.
+    `kept` are the names of the cache entries of what the method prepares. What codecs fit is not in it.
     """
     from ddbench.interfaces.method import Maker, Matcher
 
@@ -64,7 +65,7 @@ def work_of(
     if isinstance(parts.method, Maker) and parts.method.uses_network:
         room = room_of(cell, parts)
         if prepare := parts.method.prepare_passes(room) * room.network.flop:
-            shared[canonical(sorted(kept)) if kept else f"of {cell.key} alone"] = prepare
+            shared[preparation(cell, parts, kept)] = prepare
         if isinstance(parts.method, Matcher):
             passes = parts.method.passes(room)
             updates = None if passes is None else passes * room.network.flop
@@ -72,14 +73,18 @@ def work_of(
 
 
 def _codes(cell: Cell, parts: Parts) -> dict[str, float]:
-    """What encoding whole splits takes where networks see codes: once for all cells, if the codec keeps them."""
-    if "code" not in (cell.space, *cell.protocol.student_spaces):
+    """What encoding whole splits takes where networks see codes: each once for all cells, if the codec keeps them."""
+    splits = {}
+    if (cell.space == "code" and cell.method.name != NAMES.random) or tests_codes(cell):
+        splits["train"] = training_items(cell, parts.card)[1]
+    if tests_codes(cell):
+        splits["held_out"] = _tested(cell, parts.card)
+    if not splits or not (encode := _flop(cell, parts).encode):
         return {}
-    tests = tests_codes(cell)
-    signals = training_items(cell, parts.card)[1] + (_tested(cell, parts.card) if tests else 0)
-    named = [cell.dataset.model_dump(mode="json"), cell.protocol.evaluate_on, cell.codec.model_dump(mode="json"), tests]
-    flop = signals * _flop(cell, parts).encode
-    return {canonical(named) if parts.codec.keeps_encodings else f"codes of {cell.key}": flop} if flop else {}
+    codec = parts.codec
+    named = [cell.dataset.model_dump(mode="json"), cell.protocol.evaluate_on, cell.codec.name, codec.encodes_by]
+    who = "" if codec.keeps_encodings else cell.key
+    return {canonical(["codes", *named, split, who]): signals * encode for split, signals in splits.items()}
 
 
 def _coding(cell: Cell, parts: Parts, items: int) -> float:
@@ -97,7 +102,12 @@ def _coding(cell: Cell, parts: Parts, items: int) -> float:
 
 
 def _flop(cell: Cell, parts: Parts) -> CodecFlop:
-    return asked(f"The codec '{cell.codec}'", parts.codec.flop)
+    from ddbench.interfaces.codec import CodecFlop
+
+    found = asked(f"The codec '{cell.codec}'", parts.codec.flop)
+    if not isinstance(found, CodecFlop):
+        raise PluginError(f"The codec '{cell.codec}' gives {found!r} from flop(), which is no CodecFlop.")
+    return found
 
 
 def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,9 +65,15 @@ def _needs(cell: Cell) -> Iterator[tuple[ShareKind, str]]:
     if parts.codec.keeps_encodings and "code" in (cell.space, *cell.protocol.student_spaces):
         yield "codes", canonical(["codes", cell.codec.model_dump(mode="json"), tests_codes(cell)])
     if isinstance(parts.method, Maker) and parts.method.prepares:
-        told = entries(cell, parts)
-        whole = canonical(cell.model_dump(mode="json", exclude={"seed", "protocol", "versions"}))
-        yield "prepare", canonical(["prepare", *sorted(told)]) if told else f"{whole} {canonical(_match(cell, parts))}"
+        yield "prepare", preparation(cell, parts, entries(cell, parts))
+
+
+def preparation(cell: Cell, parts: Parts, told: Collection[str]) -> str:
+    """What names a method's preparation, whose cache entries `told` are: cells with the same name share it."""
+    if told:
+        return canonical(["prepare", *sorted(told)])
+    whole = canonical(cell.model_dump(mode="json", exclude={"seed", "protocol", "versions"}))
+    return f"{whole} {canonical(_match(cell, parts))}"
 
 
 def tests_codes(cell: Cell) -> bool:

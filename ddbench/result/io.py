@@ -26,6 +26,16 @@ class ResultError(ArtifactError):
         super().__init__(f"{path} {what}: {_listed(faults)}.{advice}")
         self.faults = tuple(faults)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (str(self), self.faults)
+
+
+def _restored(said: str, faults: tuple[str, ...]) -> ResultError:
+    """The error as it was sent from another process."""
+    error = ResultError.__new__(ResultError, said)
+    error.faults = faults
+    return error
+
 
 def write_result(path: str | Path, result: Result) -> None:
     """Writes a result in one step. Raises: RunError where that is not possible; ValueError where it contradicts itself.

@@ -222,3 +222,83 @@ def test_the_search_for_cycles_goes_on_after_a_build() -> None:
     with pytest.raises(RunError):
         fails()
     assert gc.isenabled()
+
+
+def test_each_chunk_is_done_once(tmp_path: Path) -> None:
+    script = """
+done = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def work(n):
+    os.write(done, b"%6d" % n)
+    return n
+assert list(workers.spread(work, range(20_000), 3)) == list(range(20_000))
+text = open(sys.argv[1]).read()
+numbers = [int(text[i : i + 6]) for i in range(0, len(text), 6)]
+print(json.dumps(sorted(numbers) == list(range(20_000))))
+"""
+    assert told(script, tmp_path / "done")
+
+
+def test_memory_of_answers_that_were_read_is_given_back() -> None:
+    script = """
+largest = 0
+for data in workers.spread(lambda n: bytes(300_000), range(300), 2):
+    for name in os.listdir("/proc/self/fd"):
+        at = f"/proc/self/fd/{name}"
+        if os.path.lexists(at) and "memfd:answers" in os.readlink(at):
+            largest = max(largest, os.stat(at).st_blocks * 512)
+print(json.dumps(largest))
+"""
+    assert told(script) < 0.5 * 300 * 300_000
+
+
+def test_where_a_fork_is_not_to_be_had_all_is_done_here() -> None:
+    script = """
+fork, made = os.fork, []
+def failing():
+    if made:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    made.append(1)
+    return fork()
+os.fork = failing
+before = len(os.listdir("/proc/self/fd"))
+here = list(workers.spread(lambda n: os.getpid(), range(5), 3))
+children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+print(json.dumps([set(here) == {os.getpid()}, children, len(os.listdir("/proc/self/fd")) - before]))
+"""
+    alone, children, left_open = told(script)
+    assert alone
+    assert not children
+    assert left_open <= 4, "the two pipes that Python's own Process had opened for its fork"
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "said"),
+    [
+        ("KeyError('nowhere')", "KeyError", "nowhere"),
+        ("ResultError('a file', 'is broken', ['so'])", "ResultError", "a file is broken: so."),
+        ("Odd('x', 1)", "RunError", "A worker failed: Odd: x"),
+        ("Odd(lambda: 1, 1)", "RunError", "A worker failed: Odd"),
+    ],
+    ids=["any", "ours", "cannot be read again", "cannot be sent"],
+)
+def test_an_error_of_a_fork_comes_back_as_it_was(raised: str, kind: str, said: str) -> None:
+    script = f"""
+import time
+from ddbench.result.io import ResultError
+class Odd(Exception):
+    def __init__(self, said, number):
+        super().__init__(said)
+first = os.getpid()
+def work(n):
+    if os.getpid() != first:
+        raise {raised}
+    time.sleep(0.05)
+try:
+    list(workers.spread(work, range(9), 2))
+except Exception as error:
+    print(json.dumps([type(error).__name__, str(error), "in work" in "".join(getattr(error, "__notes__", ()))]))
+"""
+    found, text, is_noted = told(script)
+    assert found == kind
+    assert said in text
+    assert is_noted == (kind == "KeyError")

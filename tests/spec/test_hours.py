@@ -9,6 +9,7 @@ import pytest
 from small_cells import small_cell
 
 from ddbench import registry
+from ddbench.errors import PluginError
 from ddbench.interfaces.network import measures
 from ddbench.networks.gradient_boosting import GradientBoosting, GradientBoostingConfig
 from ddbench.planning.facts import card_of, parts_of
@@ -121,4 +122,16 @@ def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
     alone = sum(work_s([p], 1e9) for p in found)
     assert alone - work_s(found, 1e9) == pytest.approx(3 * found[0].work.shared[name] / (SHARE * 1e9))
     assert not plan([grey(method="dm")])[0].work.shared
+    assert not plan([grey(method="random", space="code")])[0].work.shared, "it looks at no values"
+    both = cells[0].protocol.model_copy(update={"student_spaces": ("signal", "code")})
+    tested = plan([cells[0], cells[0].model_copy(update={"protocol": both})])
+    card = card_of(cells[0].dataset)
+    codes = tested[0].work.shared | tested[1].work.shared
+    assert sum(codes.values()) == (card.train_size + card.test_size) * flop.encode
     assert not plan([small_cell(codec="downsample", method="dm", space="code")])[0].work.shared
+
+
+def test_what_a_codec_says_of_its_operations_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.load("codec", "identity"), "flop", lambda self: 3.0, raising=False)
+    with pytest.raises(PluginError, match=r"'identity' gives 3.0 from flop"):
+        plan([small_cell(method="random")])

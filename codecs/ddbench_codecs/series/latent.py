@@ -118,10 +118,7 @@ class SeriesLatent(Codec):
         self._paid = {n: p.detach() for n, p in decoder.items()} if self.charged else {}
 
     def flop(self) -> CodecFlop:
-        model, channels = copy.deepcopy(self.model).to("meta"), self.target.signal.shape[0]
-        x = torch.empty(channels, 1, self.cells * model.f, device="meta")
-        z = torch.empty(channels, model.C, self.cells, device="meta")
-        return CodecFlop(flop_of(lambda: model.encode(x)), flop_of(lambda: model.decode(z)))
+        return _flop(self.model, self.target.signal.shape[0], self.cells)
 
     @property
     def has_fit(self) -> bool:
@@ -180,6 +177,13 @@ class _Decoding(nn.Module):
 
 def _leaf(weight: str) -> str:
     return "w_" + weight.replace(".", "__")
+
+
+@lru_cache(maxsize=32)
+def _flop(model: Any, channels: int, cells: int) -> CodecFlop:
+    """Of a series, by a real pass: these networks are small, and some ask their own numbers for lengths."""
+    x, z = torch.zeros(channels, 1, cells * model.f), torch.zeros(channels, model.C, cells)
+    return CodecFlop(flop_of(lambda: model.encode(x)), flop_of(lambda: model.decode(z)))
 
 
 @lru_cache(maxsize=8)
