@@ -4,7 +4,7 @@
 
 Results have 3 seeds a row. Of the protocol's size they have 5 students in 2 columns on 10,000 test items, learned ones
 100 losses: 27 kB each. Of the size of those in leaderboard/results (9 kB, 4 students on 2,205 items, 63 losses on
-average) they have 2 students in 2 columns on 2,200 items, learned ones 95 losses: 9 kB. A build runs in a
+average) they have 2 students in 2 columns on 2,200 items, learned ones 95 losses: 8 kB. A build runs in a
 fresh process: on one core into an empty folder, there once more with nothing changed, and on all cores into an empty
 folder. Processor seconds hold those of the workers. Memory is the largest sum over the processes of what each has for
 itself and its share of what they have together (PSS), with files in memory, looked at ten times a second.
