@@ -32,12 +32,6 @@ RAN_OUT = "rarest class has signals for"
 """What the note of a result says where a selector had no more real items to pick (`ddbench.distill.picking`)."""
 
 
-def stored_as(cell: Cell, codec: Choice | None = None, storage: str | None = None) -> str:
-    """The budget of a cell, its codec and storage type, or others in their place, as a name to look up."""
-    budget = cell.budget and cell.budget.model_dump()
-    return canonical([budget, (codec or cell.codec).model_dump(), storage or cell.storage])
-
-
 def column_of(column: RunColumn, space: Space) -> str:
     """The name of a column of accuracies."""
     return column if space == "signal" else column + ON_CODES
@@ -55,13 +49,17 @@ class Row:
 
     @cached_property
     def stored_as(self) -> str:
-        """`stored_as` of its cell."""
-        return stored_as(self.cell)
+        """Its budget, codec and storage type, as a name to look up."""
+        return self._stored(self.cell.codec, self.cell.storage)
 
     @cached_property
     def yardstick(self) -> str:
-        """`stored_as` of the cell if it stored plain float32 signals."""
-        return stored_as(self.cell, PLAIN, "float32")
+        """What `stored_as` is of the row with plain float32 signals at this budget."""
+        return self._stored(PLAIN, "float32")
+
+    def _stored(self, codec: Choice, storage: str) -> str:
+        budget = self.cell.budget and self.cell.budget.model_dump()
+        return canonical([budget, codec.model_dump(), storage])
 
     @cached_property
     def network(self) -> str:

@@ -216,7 +216,7 @@ class Cell(BaseModel):
     @property
     def key(self) -> str:
         """SHA-256 of the canonical JSON of all fields but `recipe` and `origin`."""
-        return self.key_and_unseeded()[0]
+        return digest(self._signed())
 
     @property
     def unseeded(self) -> str:
@@ -225,10 +225,13 @@ class Cell(BaseModel):
 
     def key_and_unseeded(self) -> tuple[str, str]:
         """Both, made at once for whoever needs those of thousands of cells."""
-        written = self.model_dump(mode="json", exclude=_FOR_THE_RECORD)
-        key = digest(written)
-        del written["seed"]
-        return key, canonical(written)
+        signed = self._signed()
+        key = digest(signed)
+        del signed["seed"]
+        return key, canonical(signed)
+
+    def _signed(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude=_FOR_THE_RECORD)
 
     @property
     def title(self) -> str:

@@ -101,11 +101,8 @@ def interval_of_counts(counts: np.ndarray, students: int, confidence: float = CO
     whole = counts.astype(np.float64)  # exact: all sums are whole numbers below 2⁵³
     by_seed = [int(c) for c in whole.sum(1)]
     by_item = whole.sum(0)
-    total, items, all_squares = (
-        sum(by_seed),
-        int(np.einsum("i,i", by_item, by_item)),
-        int(np.einsum("gi,gi", whole, whole)),
-    )
+    items, all_squares = int(np.einsum("i,i", by_item, by_item)), int(np.einsum("gi,gi", whole, whole))
+    total = sum(by_seed)
     of_items = (N * items - total**2) / (N * (G * S) ** 2)
     rest = (G * N * all_squares - G * sum(c**2 for c in by_seed) - N * items + total**2) / (G * N * S**2)
     return _of_sums([c / (S * N) for c in by_seed], N, of_items, rest, students, confidence)

@@ -249,10 +249,8 @@ def test_operations_are_those_of_its_convolutions_and_products() -> None:
     model.decode(z)
     for hook in hooks:
         hook.remove()
-    cells = prod(z.shape[2:])
-    attention = (
-        2 * 2 * cells**2 * max(m.out_features for m in layers if isinstance(m, nn.Linear))
-    )  # queries × keys, × values
+    width = max(m.out_features for m in layers if isinstance(m, nn.Linear))
+    attention = 2 * (2 * prod(z.shape[2:]) ** 2 * width)  # queries × keys, then × values
     found = codec.flop()
     assert found.encode == seen["encode"] + attention
     assert found.decode == seen["decode"] + attention

@@ -240,15 +240,20 @@ print(json.dumps(sorted(numbers) == list(range(20_000))))
 
 def test_memory_of_answers_that_were_read_is_given_back() -> None:
     script = """
-largest = 0
-for data in workers.spread(lambda n: bytes(300_000), range(300), 2):
+import time
+largest, first = 0, os.getpid()
+def work(n):
+    if os.getpid() == first:
+        time.sleep(0.01)  # so that nearly all answers are the fork's
+    return bytes(300_000)
+for data in workers.spread(work, range(300), 2):
     for name in os.listdir("/proc/self/fd"):
         at = f"/proc/self/fd/{name}"
         if os.path.lexists(at) and "memfd:answers" in os.readlink(at):
             largest = max(largest, os.stat(at).st_blocks * 512)
 print(json.dumps(largest))
 """
-    assert told(script) < 0.5 * 300 * 300_000
+    assert 0 < told(script) < 0.4 * 300 * 300_000
 
 
 def test_where_a_fork_is_not_to_be_had_all_is_done_here() -> None:
