@@ -33,9 +33,8 @@ def suite_text(cell: Cell, seeds: Sequence[int], name: str) -> str:
 
     Every argument is spelled out, so it needs no recipe; the key depends on the arguments alone.
     """
-    protocol = cell.protocol.model_dump(mode="json", exclude_none=True)
-    protocol["networks"] = [_choice(n) for n in cell.protocol.networks]
-    lines = ["ddbench: 1", f"name: {name}", f"protocol: {flow(protocol)}", "grid:"]
+    protocol = _protocol(cell.protocol.model_dump_json(exclude_none=True))
+    lines = ["ddbench: 1", f"name: {name}", f"protocol: {protocol}", "grid:"]
     block: dict[str, Any] = {"datasets": _choice(cell.dataset), "methods": _choice(cell.method), "seeds": [*seeds]}
     if cell.budget is not None:
         block |= {
@@ -47,6 +46,14 @@ def suite_text(cell: Cell, seeds: Sequence[int], name: str) -> str:
         }
     marks = ["  - ", *["    "] * len(block)]
     return "\n".join([*lines, *(f"{m}{k}: {flow(v)}" for m, (k, v) in zip(marks, block.items()))]) + "\n"
+
+
+@lru_cache(256)
+def _protocol(text: str) -> str:
+    """A protocol in flow style, from its JSON: rows by the hundred have the same."""
+    protocol = json.loads(text)
+    networks = [_choice(Choice.model_validate(network)) for network in protocol["networks"]]
+    return flow({**protocol, "networks": networks})
 
 
 def _choice(choice: Choice) -> Any:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ddbench.canonical import canonical
-from ddbench.result.bits import count_right
+from ddbench.result.bits import right_answers
 from ddbench.result.schema import UNDISCLOSED, Result, StudentRun
 from ddbench.spec.cell import Cell, Choice, RunColumn, Space
 from ddbench.spec.mandatory import NAMES
-from ddbench.stats import Interval, interval, interval_of_counts, interval_of_items, mean
+from ddbench.stats import Interval, interval, interval_of_answers, mean
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
@@ -154,8 +154,6 @@ class Row:
 
     def sampled(self, column: str, networks: Collection[str]) -> Interval | None:
         """`mean_over` with the half widths for test sampling; None where students met different numbers of items."""
-        import numpy as np
-
         if not self.mean_over(column, networks):
             return None
         answers: dict[int, list[StudentRun]] = defaultdict(list)
@@ -166,11 +164,7 @@ class Row:
         if len(sizes) > 1:
             return None
         (n,) = sizes
-        counts = np.stack([count_right([run.correct for run in runs], n) for runs in answers.values()])
-        students = [len(runs) for runs in answers.values()]
-        if len(set(students)) == 1:
-            return interval_of_counts(counts, sum(students))
-        return interval_of_items(counts / np.array(students)[:, None], sum(students))
+        return interval_of_answers([[right_answers(run.correct, n) for run in runs] for runs in answers.values()], n)
 
     @cached_property
     def _accuracies(self) -> dict[Score, dict[int, list[float]]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ddbench.canonical import digest
+from ddbench.canonical import canonical, digest
 from ddbench.report.labels import arguments
 from ddbench.report.row import ON_CODES as ON_CODES
 from ddbench.report.row import OWN_LABELS as OWN_LABELS
@@ -24,7 +24,7 @@ from ddbench.report.row import Row as Row
 from ddbench.report.row import Score as Score
 from ddbench.report.row import column_of as column_of
 from ddbench.report.row import student_label as student_label
-from ddbench.result.schema import Result
+from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import OWN_RECIPE, Cell, Column
 from ddbench.spec.mandatory import NAMES
 from ddbench.spec.networks import labels, unseen
@@ -63,7 +63,10 @@ class Table:
 
         Within one, networks stand in the order of the results, UNSEEN after them, students on own labels last.
         """
-        runs = [run for row in self.rows for result in row.ok for run in result.runs]
+        kinds: dict[tuple[str, ...], StudentRun] = {}
+        for run in (run for row in self.rows for result in row.ok for run in result.runs):
+            kinds.setdefault((run.column, run.space, run.network, run.labels), run)
+        runs = kinds.values()
         several = len({run.network for run in runs}) > 1 and any(self.unseen(row) for row in self.rows)
         found: list[Score] = []
         for space in SPACES:
@@ -205,7 +208,8 @@ def tables_of_rows(named: Iterable[tuple[str, Result]]) -> list[Table]:
 def _comparable(cell: Cell) -> str:
     """What must be equal for two cells to stand in one table, versions of codecs and methods apart."""
     versions = cell.versions.model_dump(include={"dataset", "students", "semantics"})
-    return digest([cell.dataset.model_dump(), cell.protocol.in_signal_space.model_dump(mode="json"), versions])
+    protocol = cell.protocol.model_dump(mode="json", exclude={"student_spaces"})
+    return canonical([cell.dataset.model_dump(), protocol, versions])
 
 
 def plugin_versions(cell: Cell) -> dict[tuple[str, str], str]:

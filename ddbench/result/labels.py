@@ -65,6 +65,8 @@ class Labels:
 
     def flag(self, result: Result) -> Flag | None:
         """The result's own flag or its key's; of the two, the one that withdraws."""
+        if not self._flag:
+            return None
         flags = [f for run in (result.run_id, None) if (f := self._flag.get((result.key, run)))]
         return next((f for f in flags if f.kind == "withdrawn"), flags[0] if flags else None)
 

@@ -231,7 +231,10 @@ class Cell(BaseModel):
         return key, canonical(signed)
 
     def _signed(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude=_FOR_THE_RECORD)
+        signed = self.model_dump(mode="json")
+        for name in _FOR_THE_RECORD:
+            signed.pop(name, None)
+        return signed
 
     @property
     def title(self) -> str:

@@ -4,8 +4,7 @@ from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
 from ddbench.stats.intervals import (
     Interval,
     interval,
-    interval_of_counts,
-    interval_of_items,
+    interval_of_answers,
     sampled_half_width,
     sampled_interval,
 )
@@ -31,8 +30,7 @@ __all__ = [
     "augmentation_robust_score",
     "gain",
     "interval",
-    "interval_of_counts",
-    "interval_of_items",
+    "interval_of_answers",
     "label_robust_score",
     "matched",
     "mean",

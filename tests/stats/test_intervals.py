@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from ddbench.result.bits import count_right, pack_bits
-from ddbench.stats import interval, interval_of_counts, sampled_interval
+from ddbench.result.bits import pack_bits, right_answers
+from ddbench.stats import interval, interval_of_answers, sampled_interval
 
 SEED_SD, STUDENT_SD, ITEM_SD, LEVEL = 0.15, 0.1, 1.0, 0.6
 """Of a probit model: a student is right where level + seed + student + item + noise > 0."""
@@ -112,14 +112,22 @@ def test_coverage_in_simulation(G: int, N: int) -> None:
     assert 0.94 < share[2] < 0.985  # wider than needed where neither part dominates, and never too short
 
 
-@pytest.mark.parametrize(("G", "S", "N"), [(1, 3, 50), (2, 1, 20), (3, 5, 400), (4, 300, 10), (2, 2, 1)])
-def test_counts_give_what_the_answers_give(G: int, S: int, N: int) -> None:
-    """Whole numbers and their packed bits, against the shares item by item."""
-    draw = np.random.default_rng(G * S * N)
-    answers = {g: list(draw.random((S, N)) < draw.uniform(0.2, 0.9, N)) for g in range(G)}
-    counts = np.stack([count_right([pack_bits(list(a)) for a in some], N) for some in answers.values()])
-    assert (counts == np.stack([np.sum(some, axis=0) for some in answers.values()])).all()
-    found, expected = interval_of_counts(counts, G * S), sampled_interval(answers)
+@pytest.mark.parametrize(
+    ("students", "N"),
+    [([3], 50), ([1, 1], 20), ([5, 5, 5], 400), ([300] * 4, 10), ([2, 2], 1), ([1, 2, 6], 77), ([4, 3], 1000)],
+)
+def test_bits_give_what_the_answers_give(students: list[int], N: int) -> None:
+    """Packed bits, added as binary digits, against the shares item by item."""
+    draw = np.random.default_rng(sum(students) * N)
+    answers = {g: list(draw.random((S, N)) < draw.uniform(0.2, 0.9, N)) for g, S in enumerate(students)}
+    bits = [[right_answers(pack_bits(list(a)), N) for a in some] for some in answers.values()]
+    found, expected = interval_of_answers(bits, N), sampled_interval(answers)
     for name in ("mean", "half_width", "half_width_test", "half_width_both", "n_seeds", "n_students"):
         ours, theirs = getattr(found, name), getattr(expected, name)
         assert ours == (theirs if theirs is None else pytest.approx(theirs, rel=1e-9, abs=1e-12)), name
+
+
+def test_no_answers_have_no_interval() -> None:
+    for by_seed, n in (([], 3), ([[1], []], 3), ([[0]], 0)):
+        with pytest.raises(ValueError, match="no values"):
+            interval_of_answers(by_seed, n)
