@@ -11,11 +11,12 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from ddbench import rng
-from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
+from ddbench.interfaces.codec import Codec, CodecFlop, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.autoencode import fit_decoder, held
+from ddbench_codecs.counted import flop_of
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.nearest import Nearest, slope
@@ -89,6 +90,13 @@ class Decoder(Codec):
             return z, *fixed
         m = items_in(self.target, (z, *fixed))
         return z, *(Leaf(x.name, "set", x.shape, lr_scale=1 / (MARGIN * m * self._gains[x.name])) for x in fixed)
+
+    def flop(self) -> CodecFlop:
+        """What `Nearest` does: a pass for the start, and forth and back, weights fixed, for it and after each step."""
+        weights = {n: torch.empty(shape, device="meta") for n, shape in self.network.shapes.items()}
+        z = torch.empty(1, *self.network.code_shape, device="meta")
+        decode = flop_of(lambda: self.network(weights, z))
+        return CodecFlop((1 + 2 * (1 + self.config.solve_steps)) * decode, decode)
 
     @cached_property
     def _gains(self) -> dict[str, float]:

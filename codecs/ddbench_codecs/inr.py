@@ -13,11 +13,12 @@ from torch import Generator, Tensor
 
 from ddbench import rng
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
+from ddbench.interfaces.codec import Codec, CodecFlop, Codes, Decoded, Target
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.adam import Adam
 from ddbench_codecs.blocks import in_blocks
+from ddbench_codecs.counted import BOTH_WAYS, flop_of
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.room import needs_extent
@@ -105,6 +106,12 @@ class Inr(Codec):
 
     def leaves(self) -> tuple[Leaf, ...]:
         return (Leaf("w", "item", (self.network.size,), lr_scale=1 / (MARGIN * self.gain)),)
+
+    def flop(self) -> CodecFlop:
+        """Each step of a fit passes forth and back, for the gradient of every weight."""
+        w = torch.empty(1, self.network.size, device="meta")
+        decode = flop_of(lambda: self.network(w, grid(self.target.signal.extent, w)))
+        return CodecFlop(BOTH_WAYS * self.config.fit_steps * decode, decode)
 
     @cached_property
     def gain(self) -> float:

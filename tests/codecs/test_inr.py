@@ -12,6 +12,7 @@ from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.inr import Inr, InrConfig
 from ddbench_codecs.sinusoidal import Sinusoidal, grid, widest
 from torch import Generator, Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from ddbench.artifact.rounding import restore_leaf, store_leaf
 from ddbench.errors import SpecError
@@ -141,3 +142,16 @@ def test_rounded_weights_still_give_the_signal(storage: Storage, far: float) -> 
     read = restore_leaf(leaf, store_leaf(leaf, w, storage), storage)
     exact, rounded = decode(codec, {"w": w}, y), decode(codec, {"w": read}, y)
     assert 0 < float((rounded - exact).square().mean().sqrt()) < far * float(x.std())
+
+
+def test_operations_of_a_fit_are_those_that_it_does() -> None:
+    codec = Inr(InrConfig(hidden=8, layers=3, fit_steps=5), target(2, 8, 8))
+    x = torch.randn(32, 2, 8, 8, generator=Generator().manual_seed(0))  # a whole block
+    with FlopCounterMode(display=False) as counter:
+        codes = codec.encode(x, torch.zeros(32, dtype=torch.long), {})
+    said = codec.flop()
+    # no gradient goes back to the coordinates: a ninth of the first layer's share is not done
+    assert 0.9 < counter.get_total_flops() / (32 * said.encode) <= 1
+    with FlopCounterMode(display=False) as counter:
+        decode(codec, codes, torch.zeros(32, dtype=torch.long))
+    assert counter.get_total_flops() == 32 * said.decode > 0
