@@ -92,11 +92,15 @@ class Decoder(Codec):
         return z, *(Leaf(x.name, "set", x.shape, lr_scale=1 / (MARGIN * m * self._gains[x.name])) for x in fixed)
 
     def flop(self) -> CodecFlop:
-        """What `Nearest` does: a pass for the start, and forth and back, weights fixed, for it and after each step."""
+        """What `Nearest` does: a pass for the start, and forth and back, weights fixed, for it and after each step.
+
+        It does so in blocks: a few items take as long as a block.
+        """
         weights = {n: torch.empty(shape, device="meta") for n, shape in self.network.shapes.items()}
         z = torch.empty(1, *self.network.code_shape, device="meta")
         decode = flop_of(lambda: self.network(weights, z))
-        return CodecFlop((1 + 2 * (1 + self.config.solve_steps)) * decode, decode)
+        weights_learned = decode if self.config.learn == "both" else 0.0
+        return CodecFlop((1 + 2 * (1 + self.config.solve_steps)) * decode, decode, weights_learned)
 
     @cached_property
     def _gains(self) -> dict[str, float]:

@@ -108,10 +108,13 @@ class Inr(Codec):
         return (Leaf("w", "item", (self.network.size,), lr_scale=1 / (MARGIN * self.gain)),)
 
     def flop(self) -> CodecFlop:
-        """Each step of a fit passes forth and back, for the gradient of every weight."""
+        """Each step of a fit passes forth and back, for the gradient of every weight; so does learning a code.
+
+        Fits run in blocks: a few items take as long as a block.
+        """
         w = torch.empty(1, self.network.size, device="meta")
         decode = flop_of(lambda: self.network(w, grid(self.target.signal.extent, w)))
-        return CodecFlop(BOTH_WAYS * self.config.fit_steps * decode, decode)
+        return CodecFlop(BOTH_WAYS * self.config.fit_steps * decode, decode, weights=decode)
 
     @cached_property
     def gain(self) -> float:

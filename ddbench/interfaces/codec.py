@@ -72,10 +72,12 @@ class Decoded:
 
 @dataclass(frozen=True)
 class CodecFlop:
-    """Operations, in FLOP, of one signal's way through a codec's networks."""
+    """Operations, in FLOP, of one signal's way through a codec's networks; in double precision they count the same."""
 
     encode: float = 0.0
     decode: float = 0.0
+    weights: float = 0.0
+    """What a gradient takes beyond the way back to the code, which is as long as `decode`: that of learned weights."""
 
 
 class Codec(Plugin):
@@ -146,7 +148,7 @@ class Codec(Plugin):
         return {}
 
     def flop(self) -> CodecFlop:
-        """What a signal takes to be encoded and decoded, forwards; plans make hours of it. Default: it does not say."""
+        """What a signal takes to be encoded and decoded; plans make hours of it. Default: it does not say."""
         return CodecFlop()
 
     @property

@@ -90,15 +90,17 @@ def _codes(cell: Cell, parts: Parts) -> dict[str, float]:
 def _coding(cell: Cell, parts: Parts, items: int) -> float:
     """First items are encoded and last ones decoded; in between, where networks see signals, each update decodes all.
 
-    The decoder's weights do not move, so that a gradient costs as much as the pass forwards; where items go through it
-    by parts, each part does so once more.
+    A gradient costs as much as the pass forwards, and once more where it moves the decoder's weights; where items go
+    through the decoder by parts, each part does so forwards once more.
     """
     from ddbench.interfaces.method import Matcher
 
-    flop, passes = _flop(cell, parts), 1.0
+    flop = _flop(cell, parts)
+    each = flop.encode + flop.decode
     if isinstance(parts.method, Matcher) and cell.space == "signal":
-        passes += parts.method.config.iterations * (2 if parts.codec.decode_chunk is None else 3)
-    return items * parts.card.n_classes * parts.codec.signals_per_item * (flop.encode + passes * flop.decode)
+        passes = 2 if parts.codec.decode_chunk is None else 3
+        each += parts.method.config.iterations * (passes * flop.decode + flop.weights)
+    return items * parts.card.n_classes * parts.codec.signals_per_item * each
 
 
 def _flop(cell: Cell, parts: Parts) -> CodecFlop:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -159,7 +158,7 @@ def _reinterpreted(written: Any, read: Any, at: str = "") -> list[str]:
 def _score_fault(run: StudentRun) -> str:
     try:
         right = n_right(run.correct, run.n_test)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         return f"its bits cannot be read: {error}"
     if abs(right - run.accuracy * run.n_test) > 1e-6 * run.n_test:
         return f"its bits say {right} of {run.n_test} right, its accuracy {run.accuracy:g}"

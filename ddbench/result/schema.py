@@ -115,7 +115,7 @@ class Artifact(_Record):
     sha256: str
 
 
-# No `_Record`: a result has a hundred of them, which would take half as long again to read.
+# No `_Record`, of which a result with a hundred losses would take longer to read.
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class LossPoint:
     """A matching loss along the way."""

@@ -65,6 +65,8 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
 
     Test sets drawn class by class vary a little less than items drawn at random, as they are taken to be here.
 
+    Written out here, item by item; rows of tables have the same from `interval_of_answers`.
+
     Raises: ValueError where there is no seed, a seed without students, or the number of items differs.
     Source: Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723–731 (readers × cases); Howe 1974, JASA
     69:789–794 (half widths in quadrature).

@@ -113,6 +113,17 @@ def test_a_decoder_counts_in_every_update_that_a_gradient_passes_through_it() ->
     assert many.work.coding - few.work.coding == pytest.approx(10 * passes * items * flop.decode)
 
 
+def test_a_gradient_that_moves_a_decoders_weights_costs_its_way_to_them() -> None:
+    few, many = (
+        plan([small_cell(codec="inr", method="dm", codec_args={"hidden": 2}, iterations=n)])[0] for n in (10, 20)
+    )
+    codec = parts_of(few.cell).codec
+    flop, items = codec.flop(), 10 * (few.slots or 0)
+    assert codec.decode_chunk is not None, "each part is decoded once more"
+    assert flop.weights == flop.decode > 0
+    assert many.work.coding - few.work.coding == pytest.approx(10 * 4 * items * flop.decode)
+
+
 def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
     cells = [grey(method=method, space="code", seed=seed) for method in ("dm", "herding") for seed in (0, 1)]
     found = plan(cells)
