@@ -63,7 +63,8 @@ if (table) {
       }
     }
     for (const body of bodies) body.hidden = ![...body.rows].some((r) => !r.hidden && !r.classList.contains("budget"));
-    counted.value = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+    const all = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
+    counted.value = shown === rows.length ? all : `${shown} of ${all}`;
   };
 
   tools.hidden = false;
