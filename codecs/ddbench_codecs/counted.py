@@ -7,9 +7,6 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-BOTH_WAYS = 3
-"""A pass forth and back, with gradients of inputs and weights, in passes forth."""
-
 
 def flop_of(call: Callable[[], object]) -> float:
     """FLOP of the matrix products, convolutions and attention in a call; quick where its tensors are on `meta`."""

@@ -18,7 +18,7 @@ from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.adam import Adam
 from ddbench_codecs.blocks import in_blocks
-from ddbench_codecs.counted import BOTH_WAYS, flop_of
+from ddbench_codecs.counted import flop_of
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.room import needs_extent
@@ -108,13 +108,13 @@ class Inr(Codec):
         return (Leaf("w", "item", (self.network.size,), lr_scale=1 / (MARGIN * self.gain)),)
 
     def flop(self) -> CodecFlop:
-        """Each step of a fit passes forth and back, for the gradient of every weight; so does learning a code.
+        """Each step of a fit passes forth, and back to signals and weights, thrice what decoding takes.
 
         Fits run in blocks: a few items take as long as a block.
         """
         w = torch.empty(1, self.network.size, device="meta")
         decode = flop_of(lambda: self.network(w, grid(self.target.signal.extent, w)))
-        return CodecFlop(BOTH_WAYS * self.config.fit_steps * decode, decode, weights=decode)
+        return CodecFlop(3 * self.config.fit_steps * decode, decode, weights=decode)
 
     @cached_property
     def gain(self) -> float:

@@ -12,7 +12,7 @@ from ddbench.result.bits import right_answers
 from ddbench.result.schema import UNDISCLOSED, Result, StudentRun
 from ddbench.spec.cell import Cell, Choice, RunColumn, Space
 from ddbench.spec.mandatory import NAMES
-from ddbench.stats import Interval, interval, interval_of_answers, mean
+from ddbench.stats import Interval, interval, mean, sampled_interval
 
 Score = tuple[str, str]
 """A column of accuracies: how students were trained and on what (`column_of`), and which they were (`student_label`, or
@@ -164,7 +164,7 @@ class Row:
         if len(sizes) > 1:
             return None
         (n,) = sizes
-        return interval_of_answers([[right_answers(run.correct, n) for run in runs] for runs in answers.values()], n)
+        return sampled_interval([[right_answers(run.correct, n) for run in runs] for runs in answers.values()], n)
 
     @cached_property
     def _accuracies(self) -> dict[Score, dict[int, list[float]]]:

@@ -44,7 +44,7 @@ def _bytes(text: str, n: int) -> bytes:
     try:
         whole = pybase64.b64decode(text, validate=True)  # the standard library's takes six times as long
     except ValueError as error:
-        raise ValueError("they are no base64, or padded wrongly") from error
+        raise ValueError("no base64, or padded wrongly") from error
     if len(whole) != -(-n // 8):
         raise ValueError(f"{n} bits need {-(-n // 8)} bytes, found {len(whole)}")
     return whole

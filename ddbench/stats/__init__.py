@@ -4,7 +4,6 @@ from ddbench.stats.basic import CONFIDENCE, mean, sd, t_quantile
 from ddbench.stats.intervals import (
     Interval,
     interval,
-    interval_of_answers,
     sampled_half_width,
     sampled_interval,
 )
@@ -30,7 +29,6 @@ __all__ = [
     "augmentation_robust_score",
     "gain",
     "interval",
-    "interval_of_answers",
     "label_robust_score",
     "matched",
     "mean",

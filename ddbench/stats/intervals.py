@@ -46,12 +46,12 @@ def interval(values_by_seed: Mapping[int, Sequence[float]], confidence: float = 
     return Interval(mean(centres), half, G, students)
 
 
-def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confidence: float = CONFIDENCE) -> Interval:
+def sampled_interval(by_seed: Sequence[Sequence[int]], n: int, confidence: float = CONFIDENCE) -> Interval:
     """The same mean and half width, and those for test sampling, from every student's right and wrong answers.
 
-    `correct_by_seed[g]` holds a `[n_test]` array a student (bool, or differences of two), all in the same test order.
-    Students of a seed are averaged item by item; what is left is a two-way table of G seeds × N test items without
-    replication, both factors random:
+    `by_seed[g]` holds a whole number a student, with a bit for each of the `n` test items, in one order. Students of a
+    seed are averaged item by item; what is left is a two-way table of G seeds × N test items without replication, both
+    factors random:
 
         p_gi = μ + a_g + b_i + e_gi,    Var(mean) = σ_a²/G + σ_b²/N + σ_e²/(GN)
 
@@ -63,40 +63,18 @@ def sampled_interval(correct_by_seed: Mapping[int, Sequence[np.ndarray]], confid
       they share counted once. One t on Satterthwaite's degrees for the whole would cover too little with two or three
       seeds, whose spread is poorly known; t on G − 1 degrees far too much where test items dominate.
 
-    Test sets drawn class by class vary a little less than items drawn at random, as they are taken to be here.
+    With c_gi of S_g students right, p_gi = w_g c_gi / L, where L is a multiple of all S_g and w_g = L / S_g: all sums
+    are whole numbers until the last division. Test sets drawn class by class vary a little less than items drawn at
+    random, as they are taken to be here.
 
-    Written out here, item by item; rows of tables have the same from `interval_of_answers`.
-
-    Raises: ValueError where there is no seed, a seed without students, or the number of items differs.
+    Raises: ValueError where there is no seed, a seed without students, no item, or one beyond the last.
     Source: Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723–731 (readers × cases); Howe 1974, JASA
     69:789–794 (half widths in quadrature).
     """
-    import numpy as np
-
-    lengths = {len(student) for students in correct_by_seed.values() for student in students}
-    if not correct_by_seed or not all(map(len, correct_by_seed.values())):
-        raise ValueError("the mean of no values is not defined")
-    if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"students of one row were tested on different numbers of items: {sorted(lengths)}")
-    table = np.stack([np.mean(students, axis=0, dtype=np.float64) for students in correct_by_seed.values()])
-    of_seeds, of_items = table.mean(1), table.mean(0)
-    rest = table - of_seeds[:, None] - of_items + table.mean()
-    off = of_items - of_items.mean()
-    sums = float(np.einsum("i,i", off, off)), float(np.einsum("gi,gi", rest, rest))
-    students = sum(map(len, correct_by_seed.values()))
-    return _of_sums([float(p) for p in of_seeds], table.shape[1], *sums, students, confidence)
-
-
-def interval_of_answers(by_seed: Sequence[Sequence[int]], n: int, confidence: float = CONFIDENCE) -> Interval:
-    """`sampled_interval` of answers that are whole numbers, a bit for each of `n` items: exact, and faster.
-
-    With c_gi of S_g students right, p_gi = w_g c_gi / L, where L is a multiple of all S_g and w_g = L / S_g: all sums
-    are whole numbers until the last division.
-
-    Raises: ValueError where there is no seed, a seed without students, or no item.
-    """
     if not by_seed or not all(by_seed) or n < 1:
         raise ValueError("the mean of no values is not defined")
+    if any(answer >> n for answers in by_seed for answer in answers):
+        raise ValueError(f"students of one row were tested on different numbers of items, some on more than {n}")
     G, L = len(by_seed), lcm(*map(len, by_seed))
     counts, weights = [counted(answers) for answers in by_seed], [L // len(answers) for answers in by_seed]
     of_seeds = [w * total(c) for w, c in zip(weights, counts)]
