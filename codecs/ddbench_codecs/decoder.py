@@ -11,12 +11,12 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from ddbench import rng
-from ddbench.interfaces.codec import Codec, CodecFlop, Codes, Decoded, Target
+from ddbench.interfaces.codec import Codec, CodecWork, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.autoencode import fit_decoder, held
-from ddbench_codecs.counted import flop_of
+from ddbench_codecs.counted import flop_of, peak_of_gradient
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.nearest import Nearest, slope
@@ -91,7 +91,7 @@ class Decoder(Codec):
         m = items_in(self.target, (z, *fixed))
         return z, *(Leaf(x.name, "set", x.shape, lr_scale=1 / (MARGIN * m * self._gains[x.name])) for x in fixed)
 
-    def flop(self) -> CodecFlop:
+    def work(self) -> CodecWork:
         """What `Nearest` does: a pass for the start, and forth and back, weights fixed, for it and after each step.
 
         It does so in blocks: a few items take as long as a block.
@@ -100,7 +100,8 @@ class Decoder(Codec):
         z = torch.empty(1, *self.network.code_shape, device="meta")
         decode = flop_of(lambda: self.network(weights, z))
         weights_learned = decode if self.config.learn == "both" else 0.0
-        return CodecFlop((1 + 2 * (1 + self.config.solve_steps)) * decode, decode, weights_learned)
+        held = peak_of_gradient(lambda z: self.network(weights, z), z)
+        return CodecWork((1 + 2 * (1 + self.config.solve_steps)) * decode, decode, weights_learned, gradient_bytes=held)
 
     @cached_property
     def _gains(self) -> dict[str, float]:

@@ -13,12 +13,12 @@ from torch import Generator, Tensor
 
 from ddbench import rng
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import Codec, CodecFlop, Codes, Decoded, Target
+from ddbench.interfaces.codec import Codec, CodecWork, Codes, Decoded, Target
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.adam import Adam
 from ddbench_codecs.blocks import in_blocks
-from ddbench_codecs.counted import flop_of
+from ddbench_codecs.counted import flop_of, peak_of_gradient
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.room import needs_extent
@@ -107,14 +107,15 @@ class Inr(Codec):
     def leaves(self) -> tuple[Leaf, ...]:
         return (Leaf("w", "item", (self.network.size,), lr_scale=1 / (MARGIN * self.gain)),)
 
-    def flop(self) -> CodecFlop:
+    def work(self) -> CodecWork:
         """Each step of a fit passes forth, and back to signals and weights, thrice what decoding takes.
 
         Fits run in blocks: a few items take as long as a block.
         """
         w = torch.empty(1, self.network.size, device="meta")
         decode = flop_of(lambda: self.network(w, grid(self.target.signal.extent, w)))
-        return CodecFlop(3 * self.config.fit_steps * decode, decode, weights=decode)
+        held = peak_of_gradient(lambda w: self.network(w, grid(self.target.signal.extent, w)), w)
+        return CodecWork(3 * self.config.fit_steps * decode, decode, weights=decode, gradient_bytes=held)
 
     @cached_property
     def gain(self) -> float:

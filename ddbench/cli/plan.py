@@ -47,8 +47,8 @@ def plan(suite: str, device: str, threads: int) -> None:
         f"\nIn all {len(cells)} cells, {sum(p.students for p in found)} students, {_disk(found)} on disk at most."
     )
     click.echo(
-        f"A cell takes about {bytes_in_words(max(p.memory_bytes for p in found))} of memory at most, decoders and "
-        f"codecs not counted. The signals of its datasets are {bytes_in_words(_decoded(cells))}."
+        f"A cell takes about {bytes_in_words(max(p.memory_bytes for p in found))} of memory at most. "
+        f"The signals of its datasets are {bytes_in_words(_decoded(cells))}."
     )
     click.echo(_hours(found, device, threads))
     for line in _recipes(cells):
@@ -83,11 +83,11 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     silent = sorted({str(p.cell.method) for p in planned if p.work.updates is None})
     left_out = f" Without the updates of {', '.join(silent)}, which do not say." if silent else ""
     told = sorted({str(p.cell.codec) for p in planned if p.work.coding})
-    coding = f"of codecs, none is counted but {', '.join(told)}" if told else "codecs are not counted"
+    coding = f"Of codecs, none is counted, in memory or time, but {', '.join(told)}" if told else "Codecs are in neither figure"
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (
         f"Cells one after the other take {duration(work_s(planned, rate))}, within a factor of about two, on this "
-        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen); {coding}.{left_out}"
+        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen). {coding}.{left_out}"
     )
 
 

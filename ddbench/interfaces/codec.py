@@ -71,13 +71,17 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class CodecFlop:
-    """Operations, in FLOP, of one signal's way through a codec's networks; in double precision they count the same."""
+class CodecWork:
+    """What one signal's way through a codec's networks takes: FLOP, alike in any precision, and bytes on a CPU."""
 
     encode: float = 0.0
     decode: float = 0.0
     weights: float = 0.0
     """What a gradient takes beyond the way back to the code, which is as long as `decode`: that of learned weights."""
+    networks_bytes: int = 0
+    """The networks, and the most that `encode` or `decode` takes beside them without gradients, of any many signals."""
+    gradient_bytes: int = 0
+    """Of each signal that is decoded at once and has a gradient passed back."""
 
 
 class Codec(Plugin):
@@ -147,9 +151,9 @@ class Codec(Plugin):
         """Class and set leaves fitted on the whole training set (charged, since they are stored). Default: none."""
         return {}
 
-    def flop(self) -> CodecFlop:
-        """What a signal takes to be encoded and decoded; plans make hours of it. Default: it does not say."""
-        return CodecFlop()
+    def work(self) -> CodecWork:
+        """What a signal takes to be encoded and decoded; hours and memory of plans. Default: it does not say."""
+        return CodecWork()
 
     @property
     def has_fit(self) -> bool:

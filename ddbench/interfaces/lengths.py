@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from ddbench import registry
 from ddbench.errors import PluginError, SpecError
-from ddbench.interfaces.codec import Codec, CodecFlop, Codes, Decoded, Target
+from ddbench.interfaces.codec import Codec, CodecWork, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.leaf import Leaf
 
@@ -75,8 +75,8 @@ class WithLengths(Codec):
     def has_fit(self) -> bool:
         return self.inner.has_fit
 
-    def flop(self) -> CodecFlop:
-        return self.inner.flop()
+    def work(self) -> CodecWork:
+        return self.inner.work()
 
     def leaves(self) -> tuple[Leaf, ...]:
         dtype = "uint8" if self.most < 2**8 else "int16" if self.most < 2**15 else "int32"

@@ -19,7 +19,7 @@ from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, Space
 from ddbench.spec.mandatory import NAMES
 
 if TYPE_CHECKING:
-    from ddbench.interfaces.codec import CodecFlop
+    from ddbench.interfaces.codec import CodecWork
     from ddbench.interfaces.dataset import DatasetCard
     from ddbench.interfaces.network import Measures
 
@@ -79,7 +79,7 @@ def _codes(cell: Cell, parts: Parts) -> dict[str, float]:
         splits["train"] = training_items(cell, parts.card)[1]
     if tests_codes(cell):
         splits["held_out"] = _tested(cell, parts.card)
-    if not splits or not (encode := _flop(cell, parts).encode):
+    if not splits or not (encode := _asked(cell, parts).encode):
         return {}
     codec = parts.codec
     named = [cell.dataset.model_dump(mode="json"), cell.protocol.evaluate_on, cell.codec.name, codec.encodes_by]
@@ -95,20 +95,20 @@ def _coding(cell: Cell, parts: Parts, items: int) -> float:
     """
     from ddbench.interfaces.method import Matcher
 
-    flop = _flop(cell, parts)
-    each = flop.encode + flop.decode
+    took = _asked(cell, parts)
+    each = took.encode + took.decode
     if isinstance(parts.method, Matcher) and cell.space == "signal":
         passes = 2 if parts.codec.decode_chunk is None else 3
-        each += parts.method.config.iterations * (passes * flop.decode + flop.weights)
+        each += parts.method.config.iterations * (passes * took.decode + took.weights)
     return items * parts.card.n_classes * parts.codec.signals_per_item * each
 
 
-def _flop(cell: Cell, parts: Parts) -> CodecFlop:
-    from ddbench.interfaces.codec import CodecFlop
+def _asked(cell: Cell, parts: Parts) -> CodecWork:
+    from ddbench.interfaces.codec import CodecWork
 
-    found = asked(f"The codec '{cell.codec}'", parts.codec.flop)
-    if not isinstance(found, CodecFlop):
-        raise PluginError(f"The codec '{cell.codec}' gives {found!r} from flop(), which is no CodecFlop.")
+    found = asked(f"The codec '{cell.codec}'", parts.codec.work)
+    if not isinstance(found, CodecWork):
+        raise PluginError(f"The codec '{cell.codec}' gives {found!r} from work(), which is no CodecWork.")
     return found
 
 
@@ -116,21 +116,26 @@ def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int
     """Bytes that the cell's process takes at its peak, roughly: what PyTorch needs, a backward pass, encoded data.
 
     A pass is one of the students' batches or of all items at once; matchers that go through items by parts take less.
-    Decoders are not in it.
+    Codecs are in it as far as they say what they take.
     """
     from ddbench.interfaces.method import Matcher
 
-    card, held, values = card_of(cell.dataset), 0, 0
+    card, held, values, coding = card_of(cell.dataset), 0, 0, 0
     batch = cell.protocol.batch
     largest = max(_measures(n, card.signal.shape, card.n_classes).activations for n in cell.protocol.networks)
     if parts is not None:
         at_once = (items or reference or 1) * card.n_classes * _values("signal", parts)
         batch = min(batch, at_once)
+        coding = _asked(cell, parts).networks_bytes
     if parts is not None and isinstance(parts.method, Matcher):
         room = room_of(cell, parts)
         values = room.all_values * room.network.activations
         held = card.train_size * prod(room.shape) * FLOAT32_BYTES if cell.space == "code" else 0
-    return RUNTIME_BYTES + held + FORTH_AND_BACK * FLOAT32_BYTES * max(batch * largest, values)
+        if cell.space == "signal":
+            in_all = room.items * room.n_classes
+            at_once = min(parts.codec.decode_chunk or in_all, in_all) * parts.codec.signals_per_item
+            coding += at_once * _asked(cell, parts).gradient_bytes
+    return RUNTIME_BYTES + held + coding + FORTH_AND_BACK * FLOAT32_BYTES * max(batch * largest, values)
 
 
 def seconds(found: Iterable[Work], flop_s: float) -> float:

@@ -251,8 +251,8 @@ def test_operations_are_those_of_its_convolutions_and_products() -> None:
         hook.remove()
     width = max(m.out_features for m in layers if isinstance(m, nn.Linear))
     attention = 2 * (2 * prod(z.shape[2:]) ** 2 * width)  # queries × keys, then × values
-    found = codec.flop()
+    found = codec.work()
     assert found.encode == seen["encode"] + attention
     assert found.decode == seen["decode"] + attention
-    padded = built("kl", target(3, 10, 10)).flop()
+    padded = built("kl", target(3, 10, 10)).work()
     assert padded == found, "a side of ten is padded to twelve"

@@ -250,7 +250,7 @@ def test_operations_of_a_code_are_those_that_solving_for_it_takes() -> None:
     def encoding(m: int) -> float:
         return flop_of(lambda: codec.encode(torch.zeros(m, 1, 12, 12), y[:m], weights))
 
-    said = codec.flop()
+    said = codec.work()
     of_a_block = encoding(128) - encoding(64)  # less what is done once: the slope at zero
     assert 0.9 < 64 * said.encode / of_a_block <= 1, "small products with the inverse of the curvature are not counted"
     codes = codec.encode(torch.zeros(64, 1, 12, 12), y[:64], weights) | weights

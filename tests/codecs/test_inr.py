@@ -147,7 +147,7 @@ def test_rounded_weights_still_give_the_signal(storage: Storage, far: float) -> 
 def test_operations_of_a_fit_are_those_that_it_does() -> None:
     codec = Inr(InrConfig(hidden=8, layers=3, fit_steps=5), target(2, 8, 8))
     y = torch.zeros(32, dtype=torch.long)  # a whole block
-    said, x = codec.flop(), torch.randn(32, 2, 8, 8, generator=Generator().manual_seed(0))
+    said, x = codec.work(), torch.randn(32, 2, 8, 8, generator=Generator().manual_seed(0))
     # no gradient goes back to the coordinates: a third of the first layer's 16 of 160 products is not done
     assert flop_of(lambda: codec.encode(x, y, {})) / (32 * said.encode) == pytest.approx(1 - 16 / 160 / 3)
     codes = codec.encode(x, y, {})

@@ -86,7 +86,11 @@ def test_memory_grows_with_what_goes_through_a_network_at_once() -> None:
 
 def grey(**how: Any) -> Cell:
     """A cell on the latents of a small autoencoder that ships with the package."""
-    found = small_cell(codec="autoencoder", codec_args={"model": "shipped:grey_f4_mnist"}, **how)
+    return with_versions(small_cell(codec="autoencoder", codec_args={"model": "shipped:grey_f4_mnist"}, **how))
+
+
+def with_versions(found: Cell) -> Cell:
+    """The cell with the version that its codec's weights give."""
     config = registry.configure("codec", found.codec.name, found.codec.args)
     weights = registry.load("codec", found.codec.name).version_with(config)
     return found.model_copy(update={"versions": found.versions.model_copy(update={"codec": weights})})
@@ -103,14 +107,14 @@ def test_a_decoder_counts_in_every_update_that_a_gradient_passes_through_it() ->
         ]
     )
     codec = parts_of(few.cell).codec
-    flop, items = codec.flop(), 10 * (few.slots or 0)
-    assert 0 < flop.encode < 1e9
-    assert 0 < flop.decode < 1e9
+    took, items = codec.work(), 10 * (few.slots or 0)
+    assert 0 < took.encode < 1e9
+    assert 0 < took.decode < 1e9
     assert plain.work.coding == 0
-    assert chosen.work.coding == code.work.coding == items * (flop.encode + flop.decode)
+    assert chosen.work.coding == code.work.coding == items * (took.encode + took.decode)
     passes = 2 if codec.decode_chunk is None else 3
-    assert few.work.coding == pytest.approx(items * (flop.encode + (1 + 10 * passes) * flop.decode))
-    assert many.work.coding - few.work.coding == pytest.approx(10 * passes * items * flop.decode)
+    assert few.work.coding == pytest.approx(items * (took.encode + (1 + 10 * passes) * took.decode))
+    assert many.work.coding - few.work.coding == pytest.approx(10 * passes * items * took.decode)
 
 
 def test_a_gradient_that_moves_a_decoders_weights_costs_its_way_to_them() -> None:
@@ -118,18 +122,18 @@ def test_a_gradient_that_moves_a_decoders_weights_costs_its_way_to_them() -> Non
         plan([small_cell(codec="inr", method="dm", codec_args={"hidden": 2}, iterations=n)])[0] for n in (10, 20)
     )
     codec = parts_of(few.cell).codec
-    flop, items = codec.flop(), 10 * (few.slots or 0)
+    took, items = codec.work(), 10 * (few.slots or 0)
     assert codec.decode_chunk is not None, "each part is decoded once more"
-    assert flop.weights == flop.decode > 0
-    assert many.work.coding - few.work.coding == pytest.approx(10 * 4 * items * flop.decode)
+    assert took.weights == took.decode > 0
+    assert many.work.coding - few.work.coding == pytest.approx(10 * 4 * items * took.decode)
 
 
 def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
     cells = [grey(method=method, space="code", seed=seed) for method in ("dm", "herding") for seed in (0, 1)]
     found = plan(cells)
-    flop = parts_of(cells[0]).codec.flop()
+    took = parts_of(cells[0]).codec.work()
     (name,) = {name for p in found for name in p.work.shared}
-    assert {p.work.shared[name] for p in found} == {card_of(cells[0].dataset).train_size * flop.encode}
+    assert {p.work.shared[name] for p in found} == {card_of(cells[0].dataset).train_size * took.encode}
     alone = sum(work_s([p], 1e9) for p in found)
     assert alone - work_s(found, 1e9) == pytest.approx(3 * found[0].work.shared[name] / (SHARE * 1e9))
     assert not plan([grey(method="dm")])[0].work.shared
@@ -138,11 +142,26 @@ def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
     tested = plan([cells[0], cells[0].model_copy(update={"protocol": both})])
     card = card_of(cells[0].dataset)
     codes = tested[0].work.shared | tested[1].work.shared
-    assert sum(codes.values()) == (card.train_size + card.test_size) * flop.encode
+    assert sum(codes.values()) == (card.train_size + card.test_size) * took.encode
     assert not plan([small_cell(codec="downsample", method="dm", space="code")])[0].work.shared
 
 
+def test_memory_of_a_decoder_is_that_of_what_it_decodes_at_once() -> None:
+    whole, parts = (
+        small_cell(
+            codec="autoencoder", method="dm", codec_args={"model": "shipped:grey_f4_mnist", "decode_chunk": chunk}
+        )
+        for chunk in (1000, 3)
+    )
+    took = parts_of(grey(method="dm")).codec.work()
+    n, m = (plan([with_versions(cell)])[0] for cell in (whole, parts))
+    assert took.gradient_bytes > 0
+    assert n.memory_bytes - m.memory_bytes == (10 * (n.slots or 0) - 3) * took.gradient_bytes
+    chosen, plain = (plan([cell])[0].memory_bytes for cell in (grey(method="random"), small_cell(method="random")))
+    assert chosen - plain >= took.networks_bytes > 4 * 200_000, "weights in float32, and what a pass takes"
+
+
 def test_what_a_codec_says_of_its_operations_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.load("codec", "identity"), "flop", lambda self: 3.0, raising=False)
-    with pytest.raises(PluginError, match=r"'identity' gives 3.0 from flop"):
+    monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: 3.0, raising=False)
+    with pytest.raises(PluginError, match=r"'identity' gives 3.0 from work"):
         plan([small_cell(method="random")])

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.func import functional_call
 
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import UNDISCLOSED, Codec, CodecFlop, Codes, Decoded, Target
+from ddbench.interfaces.codec import UNDISCLOSED, Codec, CodecWork, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
@@ -20,7 +20,7 @@ from ddbench_codecs.autoencoders.config import AutoencoderConfig
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.fetch import fetched
 from ddbench_codecs.autoencoders.known import KNOWN, Known
-from ddbench_codecs.autoencoders.model import Decoding, adapter_of, check_fit, flop, geometry, loaded, read, scale_of
+from ddbench_codecs.autoencoders.model import Decoding, adapter_of, check_fit, geometry, loaded, read, scale_of, work
 from ddbench_codecs.autoencoders.pixels import Pixels
 from ddbench_codecs.autoencoders.tensor_files import FLOATS
 from ddbench_codecs.autoencoders.weights import find
@@ -107,8 +107,8 @@ class Latent(Codec):
         # constants of the target's codes are fitted on it as much as the weights are
         self._pays_scale = self.charged and not (bool((shift == 0).all()) and bool((factor == 1).all()))
 
-    def flop(self) -> CodecFlop:
-        return flop(self.weights, self.pixels.extent)
+    def work(self) -> CodecWork:
+        return work(self.weights, self.pixels.extent, self._at_once("cpu"))
 
     @property
     def has_fit(self) -> bool:
@@ -181,10 +181,12 @@ class Latent(Codec):
         return loaded(self.weights, self.digest, like.device, dtype), dtype
 
     def _parts(self, m: int, device: torch.device) -> Iterator[slice]:
-        H, W = self.pixels.extent
-        at_once = max(1, PIXELS_AT_ONCE.get(device.type, PIXELS_AT_ONCE["cpu"]) // (H * W))
+        at_once = self._at_once(device.type)
         for start in range(0, m, at_once):
             yield slice(start, start + at_once)
+
+    def _at_once(self, device: str) -> int:
+        return max(1, PIXELS_AT_ONCE.get(device, PIXELS_AT_ONCE["cpu"]) // prod(self.pixels.extent))
 
 
 class Autoencoder(KlTraining, Latent):

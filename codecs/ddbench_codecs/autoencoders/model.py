@@ -15,12 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ddbench.budget import FLOAT32_BYTES
 from ddbench.canonical import canonical
 from ddbench.errors import DataError
-from ddbench.interfaces.codec import CodecFlop
+from ddbench.interfaces.codec import CodecWork
 from ddbench_codecs.autoencoders.adapters import ADAPTERS, Adapter
 from ddbench_codecs.autoencoders.weights import Weights, present_name
-from ddbench_codecs.counted import flop_of
+from ddbench_codecs.counted import flop_of, peak_of, peak_of_gradient
 
 PROBE = 256
 """Side of the picture by which a model is asked for its stride; no stride is larger."""
@@ -139,9 +140,9 @@ def _geometry(config: str) -> Geometry:
     return Geometry(c, f, z.shape[1])
 
 
-def flop(weights: Weights, extent: tuple[int, int]) -> CodecFlop:
-    """Of one picture of that extent."""
-    return _flop(canonical(weights.config), extent)
+def work(weights: Weights, extent: tuple[int, int], at_once: int) -> CodecWork:
+    """Of one picture of that extent, where so many go through the network at once without gradients, in float32."""
+    return _work(canonical(weights.config), extent, at_once)
 
 
 def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dtype) -> Any:
@@ -153,12 +154,19 @@ def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dty
 
 
 @lru_cache(maxsize=32)
-def _flop(config: str, extent: tuple[int, int]) -> CodecFlop:
-    model, shape = skeleton(config), _geometry(config)
+def _work(config: str, extent: tuple[int, int], at_once: int) -> CodecWork:
+    model, shape = copy.deepcopy(skeleton(config)).requires_grad_(False), _geometry(config)
     adapter, (H, W) = ADAPTERS[type(model).__name__], extent
     x = torch.empty(1, shape.channels, H, W, device="meta")
     z = torch.empty(1, shape.C, H // shape.f, W // shape.f, device="meta")
-    return CodecFlop(flop_of(lambda: adapter.encode(model, x)), flop_of(lambda: adapter.decode(model, z)))
+    xs, zs = (t.expand(at_once, *t.shape[1:]) for t in (x, z))
+    return CodecWork(
+        encode=flop_of(lambda: adapter.encode(model, x)),
+        decode=flop_of(lambda: adapter.decode(model, z)),
+        networks_bytes=sum(p.numel() * FLOAT32_BYTES for p in model.parameters())
+        + max(peak_of(lambda: adapter.encode(model, xs)), peak_of(lambda: adapter.decode(model, zs))),
+        gradient_bytes=peak_of_gradient(lambda z: adapter.decode(model, z), z),
+    )
 
 
 @lru_cache(maxsize=3)

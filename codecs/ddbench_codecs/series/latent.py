@@ -17,9 +17,10 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from ddbench.budget import FLOAT32_BYTES
 from ddbench.canonical import canonical
 from ddbench.errors import SpecError
-from ddbench.interfaces.codec import UNDISCLOSED, Codec, CodecFlop, Codes, Decoded, Target
+from ddbench.interfaces.codec import UNDISCLOSED, Codec, CodecWork, Codes, Decoded, Target
 from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
@@ -27,7 +28,7 @@ from ddbench.written import ADDED
 from ddbench_codecs.autoencoders.config import below
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.weights import Weights
-from ddbench_codecs.counted import flop_of
+from ddbench_codecs.counted import flop_of, peak_of_gradient
 from ddbench_codecs.items import dense, one_signal_each
 
 ON_LATENTS = ("crop", "cutout", "scale", "timemask")
@@ -117,8 +118,8 @@ class SeriesLatent(Codec):
         self.decoder_bytes = 0 if self.charged else sum(4 * p.numel() for p in decoder.values())
         self._paid = {n: p.detach() for n, p in decoder.items()} if self.charged else {}
 
-    def flop(self) -> CodecFlop:
-        return _flop(self.model, self.target.signal.shape[0], self.cells)
+    def work(self) -> CodecWork:
+        return _work(self.model, self.target.signal.shape[0], self.cells)
 
     @property
     def has_fit(self) -> bool:
@@ -180,10 +181,15 @@ def _leaf(weight: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _flop(model: Any, channels: int, cells: int) -> CodecFlop:
+def _work(model: Any, channels: int, cells: int) -> CodecWork:
     """Of a series, by a real pass: these networks are small, and some ask their own numbers for lengths."""
     x, z = torch.zeros(channels, 1, cells * model.f), torch.zeros(channels, model.C, cells)
-    return CodecFlop(flop_of(lambda: model.encode(x)), flop_of(lambda: model.decode(z)))
+    return CodecWork(
+        encode=flop_of(lambda: model.encode(x)),
+        decode=flop_of(lambda: model.decode(z)),
+        networks_bytes=sum(p.numel() * FLOAT32_BYTES for p in model.parameters()),
+        gradient_bytes=peak_of_gradient(model.decode, z),
+    )
 
 
 @lru_cache(maxsize=8)
