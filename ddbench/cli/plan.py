@@ -83,7 +83,8 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     silent = sorted({str(p.cell.method) for p in planned if p.work.updates is None})
     left_out = f" Without the updates of {', '.join(silent)}, which do not say." if silent else ""
     told = sorted({str(p.cell.codec) for p in planned if p.work.coding})
-    coding = f"Of codecs, none is counted, in memory or time, but {', '.join(told)}" if told else "Codecs are in neither figure"
+    alone = f"Of codecs, none is counted, in memory or time, but {', '.join(told)}"
+    coding = alone if told else "Codecs are in neither figure"
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (
         f"Cells one after the other take {duration(work_s(planned, rate))}, within a factor of about two, on this "
