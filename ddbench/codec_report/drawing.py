@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ddbench.planning.facts import display_of
 from ddbench.report.chart import COLOURS, MARKERS
 from ddbench.report.figures import INK, MUTED, axes_style, figure, png
 from ddbench.report.picture import TILE_INCH, clipped, tiles
+from ddbench.spec.labels import arguments
 
 TOPS = {"psnr_db": 60.0}
 """Where an axis ends: rounding to 8 bits gives about 59 dB, and what is better cannot be told apart by eye."""
@@ -80,11 +81,11 @@ def _draw(ax: Any, report: CodecReport, panel: Panel) -> list[Named]:
     """Draws the points, codec by codec; gives the names that are still to be placed."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    names = []
+    names, called = [], short_names(report.rows)
     heights = [v for row in report.rows if (v := panel.value(row)) is not None]
     top = panel.top if panel.top is not None and max(heights, default=panel.top) >= panel.top else None
     highest = top if top is not None else max(heights, default=1.0)
-    for i, codec in enumerate(dict.fromkeys(row.label for row in report.rows)):
+    for i, codec in enumerate(called):
         colour = COLOURS[i % len(COLOURS)]
         rows = sorted((row for row in report.rows if row.label == codec), key=lambda row: row.stored.per_item)
         values = [panel.value(row) for row in rows]
@@ -95,7 +96,7 @@ def _draw(ax: Any, report: CodecReport, panel: Panel) -> list[Named]:
                 *point, marker=_marker(report, row), color=colour, markersize=6.5, markeredgecolor="white",
                 markeredgewidth=0.7, linestyle="", zorder=3, clip_on=False,
             )  # fmt: skip
-        names.append(Named(codec, colour, tuple(points)))
+        names.append(Named(called[codec], colour, tuple(points)))
     ax.set_xscale("log")
     ax.margins(x=0.1, y=0.1)
     if top is not None:
@@ -112,6 +113,22 @@ def _draw(ax: Any, report: CodecReport, panel: Panel) -> list[Named]:
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + ROOM_ABOVE * (high - low))
     return names
+
+
+def short_names(rows: Iterable[Row]) -> dict[str, str]:
+    """What a figure calls each codec, by its label: its name, and the arguments that tell it from its namesakes.
+
+    The table beside the figure has all arguments.
+    """
+    found = {row.label: row.codec for row in rows}
+    called = {}
+    for label, codec in found.items():
+        same = [other.args for other in found.values() if other.name == codec.name]
+        names = {name for args in same for name in args}
+        telling = {name for name in names if any(args.get(name) != same[0].get(name) for args in same)}
+        told = arguments({name: value for name, value in codec.args.items() if name in telling})
+        called[label] = " ".join(p for p in (codec.name, told) if p)
+    return called
 
 
 def _level(ax: Any, y: float) -> None:
@@ -140,7 +157,12 @@ def _storages(fig: Any, report: CodecReport) -> bool:
 def picture(outcome: Outcome, spec: SignalSpec, out: Path) -> Path:
     """Originals in the first row, then each row's reconstructions of the same signals. Raises: RunError."""
     report = outcome.report
-    titles = ["originals", *(row.title for row in report.rows)]
+    called = short_names(report.rows)
+    several = len({row.storage for row in report.rows if row.storage_matters}) > 1
+    titles = [
+        called[row.label] + (f", {row.storage}" if several and row.storage_matters else "") for row in report.rows
+    ]
+    titles = ["originals", *titles]
     raw = [clipped(spec, x) for x in (outcome.originals, *(outcome.examples[row.key] for row in report.rows))]
     draw = by_axes(spec, torch.cat(raw), display_of(report.asked.dataset))
     label_inch = 0.25 + LETTER_INCH * max(map(len, titles))

@@ -20,6 +20,8 @@ OUTSIDE = 20.0
 """A name outside the axes costs this many times its area."""
 FURTHER = 0.003
 """What a name costs for each pixel of its distance, in shares of its area."""
+JOINED = 1.0
+"""Rows of text from which on a name is joined to its point by a line."""
 ROWS = 10
 """How many rows of text a name may be away from its point."""
 
@@ -71,10 +73,19 @@ def place(ax: Any, names: Sequence[Named], level: float | None = None) -> None:
         best, point = min(_candidates(dots, *size), key=lambda c: _cost(c[0], dots[c[1]], taken, lines, frame))
         taken.append(best)
         offset = (np.array([best.x, best.y]) - dots[point]) * 72 / DPI
+        away = abs(best.y + best.height / 2 - dots[point][1]) > JOINED * best.height
         ax.annotate(
             name.text, name.points[point], xytext=tuple(offset), textcoords="offset points", fontsize=FONT,
             color=name.colour, ha="left", va="bottom", annotation_clip=False,
+            arrowprops=_joint(best, dots[point], name.colour) if away else None,
         ).set_in_layout(False)  # fmt: skip
+
+
+def _joint(box: Box, dot: Any, colour: str) -> dict[str, Any]:
+    """A thin line to the point, from the place of the name that is nearest to it."""
+    along = min(1.0, max(0.0, (dot[0] - box.x) / box.width))
+    relpos = (along, 0.0 if dot[1] < box.y else 1.0)
+    return {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 0, "shrinkB": 3, "relpos": relpos}
 
 
 def _candidates(dots: Any, width: float, height: float) -> Iterator[tuple[Box, int]]:
