@@ -46,7 +46,7 @@ def real(call: Callable[[], object]) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
         call()
     now = peak = 0
-    for event in found.profiler.kineto_results.events():  # pyright: ignore[reportOptionalMemberAccess]
+    for event in found.profiler.kineto_results.events():
         if event.name() == "[memory]":
             now += event.nbytes()
             peak = max(peak, now)
