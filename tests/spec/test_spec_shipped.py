@@ -24,7 +24,7 @@ from tiny_autoencoders import save
 pytestmark = pytest.mark.usefixtures("built_ins")
 
 COLOUR = {"stabilityai/sd-vae-ft-mse": 8, "stabilityai/stable-diffusion-x4-upscaler/vae": 4}
-GREY = [f"quality/steps-{steps}" for steps in (100, 400, 1600)]
+GREY = [f"quality/steps-{steps}" for steps in (50, 200, 800)]
 SHIPPED = {"clipart_f4": 4, "clipart_f8": 8}
 
 
