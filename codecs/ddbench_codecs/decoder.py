@@ -55,7 +55,7 @@ class Decoder(Codec):
 
     Fitted on the whole training set, so its weights are payload, in the storage type: of use once a class holds several
     items. The encoder that it was fitted with is not stored; `encode` solves for each item's code by Gauss–Newton steps
-    from the solution of the linearised decoder, so the file is all that encoding needs.
+    from a guess, so the file is all that encoding needs.
 
     The fit scales codes such that ‖JJᵀ‖ = 1 at z = 0, J the decoder's slope there: a step on z moves the signal as far
     as a step on pixels, and z is a map whose channels have about one scale.
@@ -66,7 +66,7 @@ class Decoder(Codec):
     see z alone, and the decoder stays as it was fitted.
     """
 
-    version = "1"
+    version = "2"
     source = (
         "Latent codes with a stored decoder: HaBa, arXiv 2210.16774 (bases and shared hallucinators); ESPCN, arXiv "
         "1609.05158 (the decoder)"
@@ -92,7 +92,7 @@ class Decoder(Codec):
         return z, *(Leaf(x.name, "set", x.shape, lr_scale=1 / (MARGIN * m * self._gains[x.name])) for x in fixed)
 
     def work(self) -> CodecWork:
-        """What `Nearest` does: a pass for the start, and forth and back, weights fixed, for it and after each step.
+        """What `Nearest` does: forth and back, weights fixed, from zero, from the guess and after each step.
 
         It does so in blocks: a few items take as long as a block.
         """
@@ -101,7 +101,7 @@ class Decoder(Codec):
         decode = flop_of(lambda: self.network(weights, z))
         weights_learned = decode if self.config.learn == "both" else 0.0
         held = peak_of_gradient(lambda z: self.network(weights, z), z)
-        return CodecWork((1 + 2 * (1 + self.config.solve_steps)) * decode, decode, weights_learned, gradient_bytes=held)
+        return CodecWork(2 * (2 + self.config.solve_steps) * decode, decode, weights_learned, gradient_bytes=held)
 
     @cached_property
     def _gains(self) -> dict[str, float]:
@@ -134,7 +134,8 @@ class Decoder(Codec):
 
     def _scale(self, weights: dict[str, Tensor]) -> float:
         """√‖JJᵀ‖ of the decoder at z = 0."""
-        j = slope(lambda z: self.network(weights, z), self.network.code_shape, next(iter(weights.values())))
+        zero = next(iter(weights.values())).new_zeros(self.network.code_shape)
+        j = slope(lambda z: self.network(weights, z), zero)
         return float(torch.linalg.matrix_norm(j, 2))
 
     def _scaled(self, weights: dict[str, Tensor], scale: float) -> dict[str, Tensor]:

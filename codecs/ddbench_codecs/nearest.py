@@ -8,57 +8,84 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ddbench import rng
 from ddbench_codecs.blocks import in_blocks
 
 BLOCK = 64
 
 STEP = 1e-4
-"""Of the central differences, in float64; codes are scaled so that a step of 1 moves the signal by up to 1."""
-DAMPING = 1e-3
+"""Of the central differences, in float64; codes are scaled so that a step of 1 at zero moves a signal by up to 1."""
+RIDGE = 1.0
+"""Of the regression, in mean variances of a signal's values."""
+DAMPING = 0.01
+"""Of the curvature, in shares of its largest eigenvalue."""
+DRAWS = 512
+"""Random codes from which codes are guessed."""
+SLOPES = 16
+"""Random codes at which slopes are taken."""
+SPREADS = tuple(2 ** (i / 2) for i in range(-20, 21))
 
 
-def slope(decode: Callable[[Tensor], Tensor], shape: tuple[int, ...], like: Tensor) -> Float[Tensor, "n d"]:
-    """Jᵀ of `decode` at 0, in float64, by central differences; rows are the code's n values."""
-    n = torch.Size(shape).numel()
-    steps = STEP * torch.eye(n, dtype=torch.float64, device=like.device).reshape(n, *shape)
-    return ((decode(steps) - decode(-steps)) / (2 * STEP)).flatten(1)
+def slope(decode: Callable[[Tensor], Tensor], at: Float[Tensor, "*code"]) -> Float[Tensor, "n d"]:
+    """Jᵀ of `decode` at a code, in float64, by central differences; rows are the code's n values."""
+    n = at.numel()
+    steps = STEP * torch.eye(n, dtype=torch.float64, device=at.device).reshape(n, *at.shape)
+    return ((decode(at + steps) - decode(at - steps)) / (2 * STEP)).flatten(1)
 
 
 class Nearest:
     """Solves min ‖decode(z) − x‖² for each item by itself.
 
-    It starts from least squares with the decoder replaced by its tangent at 0, and goes on as Gauss–Newton with the
-    tangent's curvature: z ← z − t (J₀J₀ᵀ + εI)⁻¹ Jᵀ(decode(z) − x). A step that does not bring an item closer is taken
-    back, and its t halved. All is done in float64: in float32 rounding decides which steps are taken back, and the code
-    of an item would depend on where it stands.
+    A decoder may be all but flat at the code zero, so its slopes are looked at where codes are: at random ones of a
+    spread by which they decode to signals of variance 1, as normalised signals have. It starts from the better of the
+    code zero and a guess, ridge regression of random codes on what they decode to, and goes on as Gauss–Newton with
+    the mean curvature H of random codes: z ← z − t (H + εI)⁻¹ Jᵀ(decode(z) − x). A step that does not bring an item
+    closer is taken back, and its t halved. All is done in float64: in float32 rounding decides which steps are taken
+    back, and the code of an item would depend on where it stands.
     """
 
     def __init__(self, decode: Callable[[Tensor], Tensor], shape: tuple[int, ...], like: Tensor, steps: int) -> None:
         """`decode` takes and gives float64, on the device of `like`."""
         self.decode, self.shape, self.steps = decode, shape, steps
-        self._slope = slope(decode, shape, like)
-        curvature = self._slope @ self._slope.T
+        stream = rng.generator("nearest", shape=shape)
+        drawn = torch.randn(DRAWS, *shape, generator=stream, dtype=torch.float64).to(like.device)
+        with torch.no_grad():
+            z = self._spread(drawn) * drawn
+            x = in_blocks(decode, z, BLOCK).flatten(1)
+        self._mean = x.mean(0)
+        x -= self._mean
+        inner = x @ x.T
+        inner.diagonal().add_(RIDGE * inner.trace() / x.shape[1])
+        self._guess = x.T @ torch.linalg.solve(inner, z.flatten(1))
+        curvature = torch.stack([j @ j.T for j in (slope(decode, at) for at in z[:SLOPES])]).mean(0)
         least = DAMPING * torch.linalg.eigvalsh(curvature)[-1]
         self._inverse = torch.linalg.inv(curvature + least * torch.eye(len(curvature)).to(curvature))
+
+    def _spread(self, drawn: Float[Tensor, "m *code"]) -> float:
+        """The least by which random codes decode to a mean square of 1 about what zero gives, or the largest."""
+        few = drawn[:BLOCK]
+        zero = self.decode(torch.zeros_like(few[:1]))
+        for spread in SPREADS:
+            if float((self.decode(spread * few) - zero).square().mean()) >= 1:
+                return spread
+        return SPREADS[-1]
 
     def __call__(self, x: Float[Tensor, "m *signal"]) -> Float[Tensor, "m *code"]:
         return in_blocks(self._solve, x.double(), BLOCK).to(x)
 
     def _solve(self, x: Tensor) -> Tensor:
-        zero = x.new_zeros(len(x), *self.shape)
-        with torch.no_grad():
-            gap = (x - self.decode(zero)).flatten(1)
-            z = (gap @ self._slope.T @ self._inverse).reshape(zero.shape)
-        t = x.new_ones(len(x))
+        z = x.new_zeros(len(x), *self.shape)
         error, gradient = self._error(z, x)
-        for _ in range(self.steps):
-            tried = z - (t[:, None] * (gradient.flatten(1) @ self._inverse)).reshape(z.shape)
+        tried = ((x.flatten(1) - self._mean) @ self._guess).reshape(z.shape)
+        t = x.new_ones(len(x))
+        for _ in range(self.steps + 1):
             new_error, new_gradient = self._error(tried, x)
             better = new_error < error
             pick = better.reshape(-1, *(1,) * len(self.shape))
             z, gradient = torch.where(pick, tried, z), torch.where(pick, new_gradient, gradient)
             error = torch.where(better, new_error, error)
             t = torch.where(better, (1.5 * t).clamp(max=1), t / 2)
+            tried = z - (t[:, None] * (gradient.flatten(1) @ self._inverse)).reshape(z.shape)
         return z
 
     def _error(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
