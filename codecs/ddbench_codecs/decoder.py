@@ -45,7 +45,7 @@ class DecoderConfig(PluginConfig):
     )
     fit_steps: int = Field(4000, ge=1, description="Steps of Adam by which the decoder is fitted on the training set.")
     fit_lr: float = Field(0.01, gt=0, description="First learning rate of these steps; it falls to 0 as a cosine.")
-    solve_steps: int = Field(20, ge=0, description="Steps by which encode solves for a code, after the linear one.")
+    solve_steps: int = Field(20, ge=0, description="Steps by which encode solves for a code, after a guess.")
 
 
 class Decoder(Codec):

@@ -79,7 +79,7 @@ class CodecWork:
     weights: float = 0.0
     """What a gradient takes beyond the way back to the code, which is as long as `decode`: that of learned weights."""
     networks_bytes: int = 0
-    """The networks, and the most that `encode` or `decode` takes beside them without gradients, of any many signals."""
+    """The networks, and what a codec that goes by parts takes beside them without gradients, however many signals."""
     gradient_bytes: int = 0
     """Of each signal that is decoded at once and has a gradient passed back."""
 

@@ -109,6 +109,8 @@ def _asked(cell: Cell, parts: Parts) -> CodecWork:
     found = asked(f"The codec '{cell.codec}'", parts.codec.work)
     if not isinstance(found, CodecWork):
         raise PluginError(f"The codec '{cell.codec}' gives {found!r} from work(), which is no CodecWork.")
+    if not all(isinstance(v, int | float) and 0 <= v < float("inf") for v in vars(found).values()):
+        raise PluginError(f"The codec '{cell.codec}' gives {found!r} from work(): all should be finite and ≥ 0.")
     return found
 
 

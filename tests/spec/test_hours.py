@@ -10,6 +10,7 @@ from small_cells import small_cell
 
 from ddbench import registry
 from ddbench.errors import PluginError
+from ddbench.interfaces.codec import CodecWork
 from ddbench.interfaces.network import measures
 from ddbench.networks.gradient_boosting import GradientBoosting, GradientBoostingConfig
 from ddbench.planning.facts import card_of, parts_of
@@ -164,4 +165,12 @@ def test_memory_of_a_decoder_is_that_of_what_it_decodes_at_once() -> None:
 def test_what_a_codec_says_of_its_operations_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: 3.0, raising=False)
     with pytest.raises(PluginError, match=r"'identity' gives 3.0 from work"):
+        plan([small_cell(method="random")])
+
+
+@pytest.mark.parametrize("wrong", [None, -1, float("nan"), float("inf")])
+def test_what_a_codec_says_is_finite(monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
+    said = CodecWork(networks_bytes=wrong)
+    monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: said)
+    with pytest.raises(PluginError, match="should be finite"):
         plan([small_cell(method="random")])

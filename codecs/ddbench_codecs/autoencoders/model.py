@@ -155,7 +155,7 @@ def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dty
 
 @lru_cache(maxsize=32)
 def _work(config: str, extent: tuple[int, int], at_once: int) -> CodecWork:
-    model, shape = copy.deepcopy(skeleton(config)).requires_grad_(False), _geometry(config)
+    model, shape = skeleton(config), _geometry(config)
     adapter, (H, W) = ADAPTERS[type(model).__name__], extent
     x = torch.empty(1, shape.channels, H, W, device="meta")
     z = torch.empty(1, shape.C, H // shape.f, W // shape.f, device="meta")
