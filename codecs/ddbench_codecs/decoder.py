@@ -16,10 +16,10 @@ from ddbench.interfaces.dataset import Source
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.autoencode import fit_decoder, held
-from ddbench_codecs.counted import flop_of, peak_of_gradient
+from ddbench_codecs.counted import flop_of, peak_of, peak_of_gradient
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
-from ddbench_codecs.nearest import Nearest, slope
+from ddbench_codecs.nearest import SLOPES, Nearest, curvature
 from ddbench_codecs.room import items_in, needs_extent
 from ddbench_codecs.subpixel import KERNEL, Subpixel
 
@@ -57,8 +57,8 @@ class Decoder(Codec):
     items. The encoder that it was fitted with is not stored; `encode` solves for each item's code by Gauss–Newton steps
     from a guess, so the file is all that encoding needs.
 
-    The fit scales codes such that ‖JJᵀ‖ = 1 at z = 0, J the decoder's slope there: a step on z moves the signal as far
-    as a step on pixels, and z is a map whose channels have about one scale.
+    The fit scales codes such that ‖E JJᵀ‖ = 1, J the decoder's slope at random codes spread as the fit's were: a step
+    on z moves the signal about as far as a step on pixels, and z is a map whose channels have about one scale.
 
     With `learn: both` the decoder is learned with the items. A step on weights moves all M items at once; its gain is
     measured on a decoder with untrained weights and random codes of that scale, since the rate must be known before the
@@ -97,11 +97,19 @@ class Decoder(Codec):
         It does so in blocks: a few items take as long as a block.
         """
         weights = {n: torch.empty(shape, device="meta") for n, shape in self.network.shapes.items()}
+
+        def forth(z: Tensor) -> Tensor:
+            return self.network(weights, z)
+
         z = torch.empty(1, *self.network.code_shape, device="meta")
-        decode = flop_of(lambda: self.network(weights, z))
-        weights_learned = decode if self.config.learn == "both" else 0.0
-        held = peak_of_gradient(lambda z: self.network(weights, z), z)
-        return CodecWork(2 * (2 + self.config.solve_steps) * decode, decode, weights_learned, gradient_bytes=held)
+        decode = flop_of(lambda: forth(z))
+        return CodecWork(
+            encode=2 * (2 + self.config.solve_steps) * decode,
+            decode=decode,
+            weights=decode if self.config.learn == "both" else 0.0,
+            pass_bytes=peak_of(lambda: forth(z)),
+            gradient_bytes=peak_of_gradient(forth, z),
+        )
 
     @cached_property
     def _gains(self) -> dict[str, float]:
@@ -133,10 +141,10 @@ class Decoder(Codec):
         return one_signal_each(self.network({n: dense(codes, n).to(z) for n in self.network.shapes}, z))
 
     def _scale(self, weights: dict[str, Tensor]) -> float:
-        """√‖JJᵀ‖ of the decoder at z = 0."""
-        zero = next(iter(weights.values())).new_zeros(self.network.code_shape)
-        j = slope(lambda z: self.network(weights, z), zero)
-        return float(torch.linalg.matrix_norm(j, 2))
+        """√‖E JJᵀ‖ of the decoder over codes of mean 0 and variance 1, which its fit gave it."""
+        stream, like = rng.generator("decoder-scale", shape=self.network.code_shape), next(iter(weights.values()))
+        codes = torch.randn(SLOPES, *self.network.code_shape, generator=stream, dtype=torch.float64).to(like.device)
+        return float(torch.linalg.matrix_norm(curvature(lambda z: self.network(weights, z), codes), 2)) ** 0.5
 
     def _scaled(self, weights: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
         """The decoder of codes `scale` times as large."""

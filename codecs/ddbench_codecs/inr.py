@@ -18,7 +18,7 @@ from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
 from ddbench_codecs.adam import Adam
 from ddbench_codecs.blocks import in_blocks
-from ddbench_codecs.counted import flop_of, peak_of_gradient
+from ddbench_codecs.counted import flop_of, peak_of, peak_of_gradient
 from ddbench_codecs.gain import largest_gain
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.room import needs_extent
@@ -112,10 +112,19 @@ class Inr(Codec):
 
         Fits run in blocks: a few items take as long as a block.
         """
+
+        def forth(w: Tensor) -> Tensor:
+            return self.network(w, grid(self.target.signal.extent, w))
+
         w = torch.empty(1, self.network.size, device="meta")
-        decode = flop_of(lambda: self.network(w, grid(self.target.signal.extent, w)))
-        held = peak_of_gradient(lambda w: self.network(w, grid(self.target.signal.extent, w)), w)
-        return CodecWork(3 * self.config.fit_steps * decode, decode, weights=decode, gradient_bytes=held)
+        decode = flop_of(lambda: forth(w))
+        return CodecWork(
+            encode=3 * self.config.fit_steps * decode,
+            decode=decode,
+            weights=decode,
+            pass_bytes=peak_of(lambda: forth(w)),
+            gradient_bytes=peak_of_gradient(forth, w),
+        )
 
     @cached_property
     def gain(self) -> float:

@@ -14,7 +14,7 @@ from ddbench_codecs.blocks import in_blocks
 BLOCK = 64
 
 STEP = 1e-4
-"""Of the central differences, in float64; codes are scaled so that a step of 1 at zero moves a signal by up to 1."""
+"""Of the central differences, in float64; codes are scaled so that a step of 1 moves a signal by up to about 1."""
 RIDGE = 1.0
 """Of the regression, in mean variances of a signal's values."""
 DAMPING = 0.01
@@ -31,6 +31,11 @@ def slope(decode: Callable[[Tensor], Tensor], at: Float[Tensor, "*code"]) -> Flo
     n = at.numel()
     steps = STEP * torch.eye(n, dtype=torch.float64, device=at.device).reshape(n, *at.shape)
     return ((decode(at + steps) - decode(at - steps)) / (2 * STEP)).flatten(1)
+
+
+def curvature(decode: Callable[[Tensor], Tensor], codes: Float[Tensor, "m *code"]) -> Float[Tensor, "n n"]:
+    """JJᵀ, mean over codes: at one of them a decoder may be all but flat."""
+    return torch.stack([j @ j.T for j in (slope(decode, at) for at in codes)]).mean(0)
 
 
 class Nearest:
@@ -57,9 +62,9 @@ class Nearest:
         inner = x @ x.T
         inner.diagonal().add_(RIDGE * inner.trace() / x.shape[1])
         self._guess = x.T @ torch.linalg.solve(inner, z.flatten(1))
-        curvature = torch.stack([j @ j.T for j in (slope(decode, at) for at in z[:SLOPES])]).mean(0)
-        least = DAMPING * torch.linalg.eigvalsh(curvature)[-1]
-        self._inverse = torch.linalg.inv(curvature + least * torch.eye(len(curvature)).to(curvature))
+        h = curvature(decode, z[:SLOPES])
+        h.diagonal().add_(DAMPING * torch.linalg.eigvalsh(h)[-1])
+        self._inverse = torch.linalg.inv(h)
 
     def _spread(self, drawn: Float[Tensor, "m *code"]) -> float:
         """The least by which random codes decode to a mean square of 1 about what zero gives, or the largest."""

@@ -47,8 +47,8 @@ def plan(suite: str, device: str, threads: int) -> None:
         f"\nIn all {len(cells)} cells, {sum(p.students for p in found)} students, {_disk(found)} on disk at most."
     )
     click.echo(
-        f"A cell takes about {bytes_in_words(max(p.memory_bytes for p in found))} of memory, "
-        "more where a codec works on many signals at once, and half as much again for kernels. "
+        f"A cell takes about {bytes_in_words(max(p.memory_bytes for p in found))} of memory on a CPU, "
+        "within a factor of about two. "
         f"The signals of its datasets are {bytes_in_words(_decoded(cells))}."
     )
     click.echo(_hours(found, device, threads))
@@ -84,7 +84,7 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     silent = sorted({str(p.cell.method) for p in planned if p.work.updates is None})
     left_out = f" Without the updates of {', '.join(silent)}, which do not say." if silent else ""
     told = sorted({str(p.cell.codec) for p in planned if p.work.coding})
-    alone = f"Of codecs, none is counted, in time and for gradients in memory, but {', '.join(told)}"
+    alone = f"Of codecs, none is counted, in time or memory, but {', '.join(told)}"
     coding = alone if told else "Codecs are in neither figure"
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (

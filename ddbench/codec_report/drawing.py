@@ -20,7 +20,7 @@ from ddbench.planning.facts import display_of
 from ddbench.report.chart import COLOURS, MARKERS
 from ddbench.report.figures import INK, MUTED, axes_style, figure, png
 from ddbench.report.picture import TILE_INCH, clipped, tiles
-from ddbench.spec.labels import arguments
+from ddbench.spec.labels import arguments, differing
 
 TOPS = {"psnr_db": 60.0}
 """Where an axis ends: rounding to 8 bits gives about 59 dB, and what is better cannot be told apart by eye."""
@@ -123,9 +123,7 @@ def short_names(rows: Iterable[Row]) -> dict[str, str]:
     found = {row.label: row.codec for row in rows}
     called = {}
     for label, codec in found.items():
-        same = [other.args for other in found.values() if other.name == codec.name]
-        names = {name for args in same for name in args}
-        telling = {name for name in names if any(args.get(name) != same[0].get(name) for args in same)}
+        telling = differing([other.args for other in found.values() if other.name == codec.name])
         told = arguments({name: value for name, value in codec.args.items() if name in telling})
         called[label] = " ".join(p for p in (codec.name, told) if p)
     return called
@@ -159,10 +157,9 @@ def picture(outcome: Outcome, spec: SignalSpec, out: Path) -> Path:
     report = outcome.report
     called = short_names(report.rows)
     several = len({row.storage for row in report.rows if row.storage_matters}) > 1
-    titles = [
-        called[row.label] + (f", {row.storage}" if several and row.storage_matters else "") for row in report.rows
-    ]
-    titles = ["originals", *titles]
+    titles = ["originals"]
+    for row in report.rows:
+        titles.append(called[row.label] + (f", {row.storage}" if several and row.storage_matters else ""))
     raw = [clipped(spec, x) for x in (outcome.originals, *(outcome.examples[row.key] for row in report.rows))]
     draw = by_axes(spec, torch.cat(raw), display_of(report.asked.dataset))
     label_inch = 0.25 + LETTER_INCH * max(map(len, titles))

@@ -60,15 +60,9 @@ def first_task(shop: Workshop, matcher: Matcher, tell: Callable[[float], None] =
         extra,
         y,
         shop.device,
-        _chunk(shop, len(y)),
+        shop.codec.chunk_of(len(y)) if shop.cell.space == "signal" else None,
     )
     return prepare_task(task, matcher, prepared, notes)
-
-
-def _chunk(shop: Workshop, m: int) -> int | None:
-    """Of m items, how many are decoded at once; None where they all are: chunks are decoded twice."""
-    chunk = shop.codec.decode_chunk
-    return None if chunk is None or chunk >= m or shop.cell.space == "code" else chunk
 
 
 def prepare_task(task: Matching, matcher: Matcher, prepared: Tensors, notes: tuple[str, ...] = ()) -> Matching:

@@ -52,6 +52,11 @@ def encode_split(
     return found["codes"].to(device)
 
 
+def encode_batch(shape: tuple[int, ...]) -> int:
+    """Signals of that shape that are encoded at once where a whole source is."""
+    return max(1, min(ENCODE_BATCH, ENCODE_VALUES // prod(shape)))
+
+
 def encode_all(
     codec: Codec, shared: Codes, source: Source, device: torch.device, tell: Tell = lambda fraction: None
 ) -> Float[Tensor, "n *shape"]:
@@ -64,7 +69,7 @@ def encode_all(
     encoded: Tensor | None = None
     start = 0
     with torch.no_grad():
-        for x, y in source.batches(max(1, min(ENCODE_BATCH, ENCODE_VALUES // prod(codec.target.signal.shape)))):
+        for x, y in source.batches(encode_batch(codec.target.signal.shape)):
             code = codec.encode(x.to(device), y.to(device), shared)[codec.code_leaf]
             assert isinstance(code, Tensor)
             if encoded is None:

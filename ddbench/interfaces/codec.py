@@ -79,9 +79,13 @@ class CodecWork:
     weights: float = 0.0
     """What a gradient takes beyond the way back to the code, which is as long as `decode`: that of learned weights."""
     networks_bytes: int = 0
-    """The networks, and what a codec that goes by parts takes beside them without gradients, however many signals."""
+    """Weights of the networks."""
+    pass_bytes: int = 0
+    """Of each signal that is encoded or decoded at once without a gradient, beside the networks."""
+    most_at_once: int | None = None
+    """Signals that pass at once without a gradient; None: all that the codec is given."""
     gradient_bytes: int = 0
-    """Of each signal that is decoded at once and has a gradient passed back."""
+    """Of each signal that is decoded at once and has a gradient passed back, beside the networks."""
 
 
 class Codec(Plugin):
@@ -154,6 +158,13 @@ class Codec(Plugin):
     def work(self) -> CodecWork:
         """What a signal takes to be encoded and decoded; hours and memory of plans. Default: it does not say."""
         return CodecWork()
+
+    def chunk_of(self, m: int) -> int | None:
+        """Of m items that a gradient is passed back to, how many are decoded at once, and then each once more for it.
+
+        None where all are decoded at once, and once.
+        """
+        return self.decode_chunk if self.decode_chunk is not None and self.decode_chunk < m else None
 
     @property
     def has_fit(self) -> bool:

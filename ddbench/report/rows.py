@@ -170,11 +170,7 @@ class Table:
         rivals: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in self.rows:
             rivals[row.place].append(row.cell.method.args)
-        found = {}
-        for place, those in rivals.items():
-            names = sorted({name for args in those for name in args}) if len(those) > 1 else []
-            found[place] = [n for n in names if len({digest([n in a, a.get(n)]) for a in those}) > 1]
-        return found
+        return {place: differing(args) for place, args in rivals.items()}
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ddbench.canonical import canonical
+from ddbench.canonical import canonical, digest
 from ddbench.spec.cell import Cell
 
 
@@ -17,6 +18,12 @@ def codec_label(cell: Cell) -> str:
 def arguments(args: dict[str, Any]) -> str:
     """`factor=2 keep=0.125`; arguments that are null are not there."""
     return " ".join(f"{name}={_value(value)}" for name, value in sorted(args.items()) if value is not None)
+
+
+def differing(args: Sequence[dict[str, Any]]) -> list[str]:
+    """Names of the arguments in which they differ, an absent one from one that is null too."""
+    names = sorted({name for each in args for name in each})
+    return [n for n in names if len({digest([n in each, each.get(n)]) for each in args}) > 1]
 
 
 def _value(value: Any) -> str:

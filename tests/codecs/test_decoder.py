@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from ddbench_codecs.adam import Adam
 from ddbench_codecs.blocks import in_blocks
 from ddbench_codecs.counted import flop_of
 from ddbench_codecs.decoder import Decoder, DecoderConfig
-from ddbench_codecs.nearest import Nearest, slope
+from ddbench_codecs.nearest import SLOPES, Nearest, curvature, slope
 from ddbench_codecs.subpixel import Subpixel
 from torch import Generator, Tensor
 
+from ddbench import rng
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codes
 
@@ -111,19 +113,40 @@ def test_a_fit_explains_signals_and_scales_codes(vector: int | None) -> None:
     codec = decoder(1, 12, 12, vector=vector, fit_steps=300, width=6)
     signals = waves(200, 1, 12, 12)
     shared = fitted(codec, signals)
-    weights = {n: w.double() for n, w in shared.items() if isinstance(w, Tensor)}
-    j = torch.autograd.functional.jacobian(
-        lambda z: codec.network(weights, z[None]).flatten(), torch.zeros(codec.network.code_shape, dtype=torch.float64)
-    )
-    assert isinstance(j, Tensor)
-    assert float(torch.linalg.matrix_norm(j.flatten(1), 2)) == pytest.approx(1, abs=1e-3)
+    draw = Generator().manual_seed(0)
+    x = autoencode.held(source(codec, signals), draw)
+    unscaled = autoencode.fit_decoder(codec.network, x, draw, codec.config.fit_steps, codec.config.fit_lr)
+    spread = torch.randn(SLOPES, *codec.network.code_shape, dtype=torch.float64, generator=scale_stream(codec))
+    gain = float(torch.linalg.matrix_norm(mean_gain(codec, unscaled, spread), 2))
+    of_codes = "linear" if vector is None else "head"
+    torch.testing.assert_close(shared[of_codes], unscaled[of_codes] / gain**0.5, rtol=1e-4, atol=1e-6)
     new = codec.target.signal.normalise(waves(260, 1, 12, 12)[200:])
     y = torch.zeros(60, dtype=torch.int64)
-    back = decode(codec, shared | codec.encode(new, y, shared), y)
+    codes = codec.encode(new, y, shared)
+    assert isinstance(codes["z"], Tensor)
+    of_real = float(torch.linalg.matrix_norm(mean_gain(codec, shared, codes["z"][:16]), 2))
+    assert 0.2 < of_real < 5, f"where codes are, a step moves signals {of_real:.3g} times as far as on pixels"
+    back = decode(codec, shared | codes, y)
     mean = codec.target.signal.normalise(signals).mean(0)
     assert float((back - new).square().mean()) < 0.2 * float((new - mean).square().mean())
     again = fitted(codec, signals)
     assert all(torch.equal(w, again[n]) for n, w in shared.items() if isinstance(w, Tensor))
+
+
+def scale_stream(codec: Decoder) -> Generator:
+    return rng.generator("decoder-scale", shape=codec.network.code_shape)
+
+
+def mean_gain(codec: Decoder, weights: Mapping[str, Any], codes: Tensor) -> Tensor:
+    """E JJᵀ over codes, by PyTorch's own Jacobian."""
+    exact = {n: weights[n].double() for n in codec.network.shapes}
+    found = []
+    for z in codes.double():
+        j = torch.autograd.functional.jacobian(lambda z: codec.network(exact, z[None]).flatten(), z)
+        assert isinstance(j, Tensor)
+        j = j.flatten(1)  # signal × code
+        found.append(j.T @ j)
+    return torch.stack(found).mean(0)
 
 
 def test_codes_are_those_that_a_general_minimiser_finds() -> None:
@@ -171,6 +194,7 @@ def test_the_nearest_code_of_a_linear_decoder_is_least_squares() -> None:
         return z @ j + offset
 
     np.testing.assert_allclose(slope(linear, torch.zeros(3).double()), j, atol=1e-8)
+    np.testing.assert_allclose(curvature(linear, torch.randn(4, 3, generator=draw).double()), j @ j.T, atol=1e-7)
     found = Nearest(linear, (3,), x, 30)(x)
     np.testing.assert_allclose(found, np.linalg.lstsq(j.numpy().T, (x - offset).numpy().T, rcond=None)[0].T, atol=1e-8)
 

@@ -14,8 +14,9 @@ from ddbench.interfaces.codec import CodecWork
 from ddbench.interfaces.network import measures
 from ddbench.networks.gradient_boosting import GradientBoosting, GradientBoostingConfig
 from ddbench.planning.facts import card_of, parts_of
-from ddbench.planning.hours import RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
+from ddbench.planning.hours import FORTH_AND_BACK, RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
 from ddbench.planning.plan import plan, work_s
+from ddbench.planning.room import room_of
 from ddbench.spec.cell import Cell, Choice
 
 
@@ -113,7 +114,7 @@ def test_a_decoder_counts_in_every_update_that_a_gradient_passes_through_it() ->
     assert 0 < took.decode < 1e9
     assert plain.work.coding == 0
     assert chosen.work.coding == code.work.coding == items * (took.encode + took.decode)
-    passes = 2 if codec.decode_chunk is None else 3
+    passes = 2 if codec.chunk_of(items) is None else 3
     assert few.work.coding == pytest.approx(items * (took.encode + (1 + 10 * passes) * took.decode))
     assert many.work.coding - few.work.coding == pytest.approx(10 * passes * items * took.decode)
 
@@ -124,9 +125,9 @@ def test_a_gradient_that_moves_a_decoders_weights_costs_its_way_to_them() -> Non
     )
     codec = parts_of(few.cell).codec
     took, items = codec.work(), 10 * (few.slots or 0)
-    assert codec.decode_chunk is not None, "each part is decoded once more"
+    assert codec.chunk_of(items) is None, "all are decoded at once"
     assert took.weights == took.decode > 0
-    assert many.work.coding - few.work.coding == pytest.approx(10 * 4 * items * took.decode)
+    assert many.work.coding - few.work.coding == pytest.approx(10 * 3 * items * took.decode)
 
 
 def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
@@ -147,30 +148,54 @@ def test_codes_of_a_data_set_count_once_for_all_cells_that_share_them() -> None:
     assert not plan([small_cell(codec="downsample", method="dm", space="code")])[0].work.shared
 
 
-def test_memory_of_a_decoder_is_that_of_what_it_decodes_at_once() -> None:
-    whole, parts = (
-        small_cell(
-            codec="autoencoder", method="dm", codec_args={"model": "shipped:grey_f4_mnist", "decode_chunk": chunk}
-        )
-        for chunk in (1000, 3)
-    )
-    took = parts_of(grey(method="dm")).codec.work()
-    n, m = (plan([with_versions(cell)])[0] for cell in (whole, parts))
-    assert took.gradient_bytes > 0
-    assert n.memory_bytes - m.memory_bytes == (10 * (n.slots or 0) - 3) * took.gradient_bytes
-    chosen, plain = (plan([cell])[0].memory_bytes for cell in (grey(method="random"), small_cell(method="random")))
-    assert chosen - plain >= took.networks_bytes > 4 * 200_000, "weights in float32, and what a pass takes"
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_memory_of_a_decoder_is_that_of_what_it_decodes_at_once(chunk: int) -> None:
+    """Chunks come one by one when the network's way back is done; without, decoder and network are held at once."""
+    args = {"model": "shipped:grey_f4_mnist", "decode_chunk": chunk}
+    cell = with_versions(small_cell(codec="autoencoder", method="dm", codec_args=args))
+    found, parts = plan([cell])[0], parts_of(cell)
+    took, room = parts.codec.work(), room_of(cell, parts)
+    network = FORTH_AND_BACK * 4 * room.all_values * room.network.activations
+    items = 10 * (found.slots or 0)
+    decoding = min(chunk, items) * took.gradient_bytes
+    assert items > 3
+    assert min(took.gradient_bytes, took.pass_bytes, network) > 0
+    matching = decoding + network if chunk > items else max(decoding, network)
+    alone = items * took.pass_bytes
+    assert found.memory_bytes == RUNTIME_BYTES + took.networks_bytes + max(matching, alone)
+
+
+def test_memory_of_codes_is_that_of_a_batch_that_is_encoded() -> None:
+    chosen, coded = (plan([grey(method=method, space="code")])[0] for method in ("random", "herding"))
+    took = parts_of(coded.cell).codec.work()
+    assert took.networks_bytes > 4 * 200_000, "weights in float32"
+    assert took.most_at_once is not None
+    assert coded.memory_bytes - chosen.memory_bytes > 0
+    assert coded.memory_bytes == RUNTIME_BYTES + took.networks_bytes + min(512, took.most_at_once) * took.pass_bytes
+
+
+def test_a_set_no_larger_than_a_chunk_is_decoded_once() -> None:
+    work = {}
+    for chunk in (3, 1000):
+        for n in (10, 20):
+            args = {"model": "shipped:grey_f4_mnist", "decode_chunk": chunk}
+            cell = with_versions(small_cell(codec="autoencoder", method="dm", codec_args=args, iterations=n))
+            work[chunk, n] = plan([cell])[0].work.coding
+    decoded = 10 * 10 * (plan([cell])[0].slots or 0) * parts_of(cell).codec.work().decode
+    assert work[3, 20] - work[3, 10] == pytest.approx(3 * decoded)
+    assert work[1000, 20] - work[1000, 10] == pytest.approx(2 * decoded)
 
 
 def test_what_a_codec_says_of_its_operations_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: 3.0, raising=False)
+    monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: 3.0)
     with pytest.raises(PluginError, match=r"'identity' gives 3.0 from work"):
         plan([small_cell(method="random")])
 
 
-@pytest.mark.parametrize("wrong", [None, -1, float("nan"), float("inf")])
-def test_what_a_codec_says_is_finite(monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
-    said = CodecWork(networks_bytes=wrong)
+@pytest.mark.parametrize("name", ["decode", "networks_bytes", "pass_bytes", "most_at_once"])
+@pytest.mark.parametrize("wrong", ["3", -1, float("nan"), float("inf")])
+def test_what_a_codec_says_is_finite(monkeypatch: pytest.MonkeyPatch, name: str, wrong: Any) -> None:
+    said = CodecWork(**{name: wrong})
     monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: said)
     with pytest.raises(PluginError, match="should be finite"):
         plan([small_cell(method="random")])

@@ -140,9 +140,9 @@ def _geometry(config: str) -> Geometry:
     return Geometry(c, f, z.shape[1])
 
 
-def work(weights: Weights, extent: tuple[int, int], at_once: int) -> CodecWork:
-    """Of one picture of that extent, where so many go through the network at once without gradients, in float32."""
-    return _work(canonical(weights.config), extent, at_once)
+def work(weights: Weights, extent: tuple[int, int], most_at_once: int) -> CodecWork:
+    """Of pictures of that extent, so many at once where no gradient is asked for; in float32."""
+    return _work(canonical(weights.config), extent, most_at_once)
 
 
 def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dtype) -> Any:
@@ -154,17 +154,17 @@ def loaded(weights: Weights, digest: str, device: torch.device, dtype: torch.dty
 
 
 @lru_cache(maxsize=32)
-def _work(config: str, extent: tuple[int, int], at_once: int) -> CodecWork:
+def _work(config: str, extent: tuple[int, int], most_at_once: int) -> CodecWork:
     model, shape = skeleton(config), _geometry(config)
     adapter, (H, W) = ADAPTERS[type(model).__name__], extent
     x = torch.empty(1, shape.channels, H, W, device="meta")
     z = torch.empty(1, shape.C, H // shape.f, W // shape.f, device="meta")
-    xs, zs = (t.expand(at_once, *t.shape[1:]) for t in (x, z))
     return CodecWork(
         encode=flop_of(lambda: adapter.encode(model, x)),
         decode=flop_of(lambda: adapter.decode(model, z)),
-        networks_bytes=sum(p.numel() * FLOAT32_BYTES for p in model.parameters())
-        + max(peak_of(lambda: adapter.encode(model, xs)), peak_of(lambda: adapter.decode(model, zs))),
+        networks_bytes=sum(p.numel() * FLOAT32_BYTES for p in model.parameters()),
+        pass_bytes=max(peak_of(lambda: adapter.encode(model, x)), peak_of(lambda: adapter.decode(model, z))),
+        most_at_once=most_at_once,
         gradient_bytes=peak_of_gradient(lambda z: adapter.decode(model, z), z),
     )
 

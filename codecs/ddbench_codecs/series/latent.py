@@ -28,7 +28,7 @@ from ddbench.written import ADDED
 from ddbench_codecs.autoencoders.config import below
 from ddbench_codecs.autoencoders.domain import in_domain
 from ddbench_codecs.autoencoders.weights import Weights
-from ddbench_codecs.counted import flop_of, peak_of_gradient
+from ddbench_codecs.counted import flop_of, peak_of, peak_of_gradient
 from ddbench_codecs.items import dense, one_signal_each
 
 ON_LATENTS = ("crop", "cutout", "scale", "timemask")
@@ -188,6 +188,7 @@ def _work(model: Any, channels: int, cells: int) -> CodecWork:
         encode=flop_of(lambda: model.encode(x)),
         decode=flop_of(lambda: model.decode(z)),
         networks_bytes=sum(p.numel() * FLOAT32_BYTES for p in model.parameters()),
+        pass_bytes=max(peak_of(lambda: model.encode(x)), peak_of(lambda: model.decode(z))),
         gradient_bytes=peak_of_gradient(model.decode, z),
     )
 
