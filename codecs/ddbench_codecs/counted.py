@@ -44,7 +44,10 @@ def peak_of_gradient(decode: Callable[[Tensor], Tensor], z: Tensor) -> int:
 
 
 class _Alive(TorchDispatchMode):
-    """Counts bytes of storages, each from the call that first gives a tensor of it until nothing holds it."""
+    """Counts bytes of storages, each from the call that first gives a tensor of it until nothing holds it.
+
+    A storage that grows later keeps its first size; tensors without one (sparse) are not for it.
+    """
 
     def __init__(self) -> None:
         super().__init__()

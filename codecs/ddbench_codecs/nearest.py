@@ -16,7 +16,8 @@ BLOCK = 64
 STEP = 1e-4
 """Of the central differences, in float64; codes are scaled so that a step of 1 moves a signal by up to about 1."""
 RIDGE = 1.0
-"""Of the regression, in mean variances of a signal's values."""
+"""Of the regression, in mean variances of a signal's values; 0.1 to 3, and dampings of 0.01 and 0.1, differed by an
+eighth of the error at most, on 64 training images each of MNIST and Fashion-MNIST."""
 DAMPING = 0.01
 """Of the curvature, in shares of its largest eigenvalue."""
 DRAWS = 512
@@ -24,6 +25,7 @@ DRAWS = 512
 SLOPES = 16
 """Random codes at which slopes are taken."""
 SPREADS = tuple(2 ** (i / 2) for i in range(-20, 21))
+"""Of random codes; the least by which they decode to signals as varied as normalised ones is taken."""
 
 
 def slope(decode: Callable[[Tensor], Tensor], at: Float[Tensor, "*code"]) -> Float[Tensor, "n d"]:
