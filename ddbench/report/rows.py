@@ -26,6 +26,7 @@ from ddbench.report.row import column_of as column_of
 from ddbench.report.row import student_label as student_label
 from ddbench.result.schema import Result, StudentRun
 from ddbench.spec.cell import OWN_RECIPE, Cell, Column
+from ddbench.spec.labels import differing
 from ddbench.spec.mandatory import NAMES
 from ddbench.spec.networks import labels, unseen
 from ddbench.stats import Interval, tie_groups
