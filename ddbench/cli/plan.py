@@ -89,7 +89,19 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (
         f"Cells one after the other take {duration(work_s(planned, rate))}, within a factor of about two, on this "
-        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen). {coding}.{left_out}"
+        f"{on} ({rate / 1e9:,.0f} GFLOP/s seen). {coding}.{left_out}{_uncounted_items(planned)}"
+    )
+
+
+def _uncounted_items(planned: Iterable[PlannedCell]) -> str:
+    """Names the rows whose time rests on a number of items that is not known beforehand."""
+    rows = (p.cell for p in planned if p.cell.budget is not None and p.slots is None)
+    unknown = sorted({str(cell.codec) for cell in rows if "equal_epochs" in cell.protocol.columns})
+    if not unknown:
+        return ""
+    return (
+        f" Items of {', '.join(unknown)} vary in size: they are counted as many as float32 items of the same bytes, and "
+        "equal epochs take as many times longer as there are more of them."
     )
 
 

@@ -150,6 +150,17 @@ def test_plan_shows_items_and_bytes(suite: str, capsys) -> None:
     ]
 
 
+def test_plan_says_whose_time_rests_on_a_number_of_items_that_is_not_known(suite: str, capsys) -> None:
+    jpeg = SUITE.replace("codecs: identity", "codecs: [identity, jpeg]").replace("[random, herding]", "random")
+    for columns, said in (("equal_steps", 0), ("equal_epochs", 1)):
+        Path("jpeg.yaml").write_text(jpeg.replace("equal_steps", columns))
+        assert execute(["plan", "jpeg.yaml"]) == 0
+        assert capsys.readouterr().out.count("Items of jpeg vary in size") == said
+    Path("identity.yaml").write_text(SUITE.replace("equal_steps", "equal_epochs"))
+    assert execute(["plan", "identity.yaml"]) == 0
+    assert "vary in size" not in capsys.readouterr().out
+
+
 def test_plan_says_where_arguments_come_from(suite: str, capsys) -> None:
     rules = "ddbench_recipes: 1\nname: mine\nversion: 3\nrules:\n"
     rule = "  - {when: {method: dm}, args: {lr: 2.0, real_batch: 16}, source: a note, found: adapted}\n"
