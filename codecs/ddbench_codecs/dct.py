@@ -1,4 +1,4 @@
-"""The frequency codec: a code is the DCT coefficients that its class keeps."""
+"""The frequency codec: a code is the DCT coefficients that a mask keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ddbench.interfaces.plugin import PluginConfig
-from ddbench_codecs.kept import KeptCoefficients, class_means
+from ddbench_codecs.kept import KeptCoefficients, Mask, group_means
 from ddbench_codecs.separable import dct_matrix
 
 
@@ -17,17 +17,18 @@ class DctConfig(PluginConfig):
     """Arguments of `dct`."""
 
     keep: float = Field(
-        1 / 8, gt=0, le=1, description="Share of the frequencies that a class keeps, unless m is given."
+        1 / 8, gt=0, le=1, description="Share of the frequencies that an item keeps, unless m is given."
     )
-    m: int | None = Field(None, ge=1, description="Frequencies that a class keeps, each with a coefficient a channel.")
+    m: int | None = Field(None, ge=1, description="Frequencies that an item keeps, each with a coefficient a channel.")
+    mask: Mask = "class"
 
 
 class Dct(KeptCoefficients):
-    """Stores m DCT coefficients a channel, at the frequencies that a mask of the item's class names.
+    """Stores m DCT coefficients a channel, at the frequencies that a mask names: of the item's class, or of all.
 
     `x → DCT → gather by mask[y] → F [c, m] → scatter by mask[y] → inverse DCT → x̂`
 
-    A class keeps the frequencies of largest variance over its initial items, those of largest squared magnitude where
+    A mask keeps the frequencies of largest variance over its initial items, those of largest squared magnitude where
     it has one item. Since DCT and scatter are orthonormal, a step on coefficients moves the signal as far as a step on
     pixels.
     """
@@ -40,9 +41,8 @@ class Dct(KeptCoefficients):
     def matrices(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         return dct_matrix(n), dct_matrix(n).T
 
-    def score(self, spectrum: Float[Tensor, "m p"], y: Int[Tensor, " m"]) -> Float[Tensor, "k p"]:
-        K = self.target.n_classes
-        several = torch.bincount(y, minlength=K)[:, None] > 1
-        mean = class_means(spectrum, y, K)
-        centre = torch.where(several, mean, torch.zeros_like(mean))[y]
-        return class_means((spectrum - centre) ** 2, y, K)
+    def score(self, spectrum: Float[Tensor, "m p"], group: Int[Tensor, " m"], groups: int) -> Float[Tensor, "g p"]:
+        several = torch.bincount(group, minlength=groups)[:, None] > 1
+        mean = group_means(spectrum, group, groups)
+        centre = torch.where(several, mean, torch.zeros_like(mean))[group]
+        return group_means((spectrum - centre) ** 2, group, groups)

@@ -1,34 +1,45 @@
-"""Transforms of which each class keeps some coefficients: what the codecs `dct` and `wavelet` share."""
+"""Transforms of which each class, or the whole set, keeps some coefficients: what `dct` and `wavelet` share."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Generator, Tensor
 
 from ddbench.errors import ArtifactError, SpecError
 from ddbench.interfaces.codec import Codec, Codes, Decoded, Target
 from ddbench.interfaces.plugin import PluginConfig
 from ddbench.leaf import Leaf
+from ddbench.written import ADDED
 from ddbench_codecs import bits
 from ddbench_codecs.items import dense, one_signal_each
 from ddbench_codecs.separable import along_extent
 
+Mask = Annotated[
+    Literal["class", "set"],
+    ADDED,
+    Field(description="Who shares a mask: the items of a class, which it marks as such, or all items."),
+]
+
 
 class KeptCoefficients(Codec):
-    """Stores m coefficients a channel of a separable transform, at the positions that a mask of the item's class names.
+    """Stores m coefficients a channel of a separable transform, at the positions that a mask names.
 
     `x → transform → gather by mask[y] → F [c, m] → scatter by mask[y] → inverse transform → x̂`
 
-    The mask is chosen once from the initial signals of the class: mean over channels, then `score` of each position,
-    the largest m kept. Ties go to the lower index, and coefficients stand in the order of that index. Masks name the
-    class, so there is no code space.
+    The mask is chosen once from the initial signals of the class, or with `mask: set` of all classes as if they were
+    one: mean over channels, then `score` of each position, the largest m kept. Ties go to the lower index, and
+    coefficients stand in the order of that index. A mask a class marks the class's items, which networks that are
+    trained on them learn (docs/measured.md), and so there is no code space; nor is there one for all items together,
+    since a list of coefficients has no neighbours for a network to look at.
 
-    m is lowered until as many items fit with the mask as would fit at the asked m if the mask were free.
+    m is lowered until as many items fit with the masks as would fit at the asked m if masks were free.
     """
 
     name: str
@@ -59,8 +70,16 @@ class KeptCoefficients(Codec):
         """(transform, inverse) of an axis of n values, `[n, n]` each."""
 
     @abstractmethod
-    def score(self, spectrum: Float[Tensor, "m p"], y: Int[Tensor, " m"]) -> Float[Tensor, "k p"]:
-        """How much each class wants each position, from the coefficients of its initial signals."""
+    def score(self, spectrum: Float[Tensor, "m p"], group: Int[Tensor, " m"], groups: int) -> Float[Tensor, "g p"]:
+        """How much each group of items that shares a mask wants each position, from its initial coefficients."""
+
+    @property
+    def masks(self) -> int:
+        return self.target.n_classes if self.config.mask == "class" else 1
+
+    def _mask_of(self, y: Int[Tensor, " m"]) -> Int[Tensor, " m"]:
+        """The row of each item's mask."""
+        return y if self.config.mask == "class" else torch.zeros_like(y)
 
     def lr_scale(self) -> float:
         """Of the coefficients; 1 where the transform is orthonormal."""
@@ -74,23 +93,23 @@ class KeptCoefficients(Codec):
 
     def _mask(self) -> Leaf:
         size = -(-self.positions // 8)
-        return Leaf("mask", "class", (size,), dtype="uint8", learned=False, side=True, quantise=False)
+        return Leaf("mask", self.config.mask, (size,), dtype="uint8", learned=False, side=True, quantise=False)
 
     def _affordable(self, asked: int) -> int:
-        """The largest m ≤ asked such that the items that fit without the mask still fit with it; asked if none does."""
-        cap_bytes = self.target.cap_bytes // self.target.n_classes
-        mask_bytes = sum(self._mask().row_bytes(self.target.storage))
+        """The largest m ≤ asked such that the items that fit without masks still fit with them; asked if none does."""
+        K, cap_bytes = self.target.n_classes, self.target.cap_bytes
+        masks_bytes = self.masks * sum(self._mask().row_bytes(self.target.storage))
         payload, ranges = self._coefficients(asked).row_bytes(self.target.storage)
-        items = max(1, cap_bytes // (payload + ranges))
-        affordable = (cap_bytes - mask_bytes - items * ranges) // (items * payload // asked)
+        items = max(1, cap_bytes // K // (payload + ranges))
+        affordable = ((cap_bytes - masks_bytes) // K - items * ranges) // (items * payload // asked)
         return min(asked, affordable) if affordable >= 1 else asked
 
     def begin(self, x: Float[Tensor, "m *shape"], y: Int[Tensor, " m"], generator: Generator) -> Codes:
-        """The mask of each class. A class without an item keeps the m lowest indices."""
-        score = self.score(self._transform(x.double()).flatten(2).mean(1), y)
+        """The masks. A class without an item keeps the m lowest indices."""
+        score = self.score(self._transform(x.double()).flatten(2).mean(1), self._mask_of(y), self.masks)
         kept = score.sort(dim=1, descending=True, stable=True).indices[:, : self.m]
-        mask = torch.zeros_like(score, dtype=torch.bool).scatter(1, kept, True)
-        return {"mask": bits.pack(mask)}
+        packed = bits.pack(torch.zeros_like(score, dtype=torch.bool).scatter(1, kept, True))
+        return {"mask": packed if self.config.mask == "class" else packed[0]}
 
     def encode(self, x: Float[Tensor, "m *shape"], y: Int[Tensor, " m"], shared: Codes) -> Codes:
         return {"coefficients": self._transform(x).flatten(2).gather(2, self._index(shared, y))}
@@ -107,19 +126,20 @@ class KeptCoefficients(Codec):
     def _index(self, codes: Codes, y: Int[Tensor, " m"]) -> Int[Tensor, "m c p"]:
         """Kept positions of each item, the same for every channel.
 
-        Raises: ArtifactError where a class's mask does not hold m bits.
+        Raises: ArtifactError where a mask does not hold m bits.
         """
-        mask = bits.unpack(dense(codes, "mask"), self.positions)
+        packed = dense(codes, "mask")
+        mask = bits.unpack(packed if packed.dim() == 2 else packed[None], self.positions)
         held = mask.sum(1)
         if bool((held != self.m).any()):
             raise ArtifactError(
-                f"Every class's mask should keep {self.m} of {self.positions} {self.kept}; found {held.tolist()}."
+                f"Every mask should keep {self.m} of {self.positions} {self.kept}; found {held.tolist()}."
             )
         index = mask.nonzero()[:, 1].reshape(len(mask), self.m).to(y.device)
-        return index[y][:, None].expand(-1, self.target.signal.channels, -1)
+        return index[self._mask_of(y)][:, None].expand(-1, self.target.signal.channels, -1)
 
 
-def class_means(values: Float[Tensor, "m p"], y: Int[Tensor, " m"], n_classes: int) -> Float[Tensor, "k p"]:
-    """Mean of each class's rows; zeros for a class without any."""
-    count = torch.bincount(y, minlength=n_classes).to(values)[:, None]
-    return values.new_zeros(n_classes, values.shape[1]).index_add(0, y, values) / count.clamp(min=1)
+def group_means(values: Float[Tensor, "m p"], group: Int[Tensor, " m"], groups: int) -> Float[Tensor, "g p"]:
+    """Mean of each group's rows; zeros for a group without any."""
+    count = torch.bincount(group, minlength=groups).to(values)[:, None]
+    return values.new_zeros(groups, values.shape[1]).index_add(0, group, values) / count.clamp(min=1)

@@ -1,4 +1,4 @@
-"""The wavelet codec: a code is the CDF 9/7 coefficients that its class keeps."""
+"""The wavelet codec: a code is the CDF 9/7 coefficients that a mask keeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ddbench.interfaces.plugin import PluginConfig
-from ddbench_codecs.kept import KeptCoefficients, class_means
+from ddbench_codecs.kept import KeptCoefficients, Mask, group_means
 from ddbench_codecs.wavelets import cdf97_inverse, cdf97_matrix
 
 
@@ -20,19 +20,20 @@ class WaveletConfig(PluginConfig):
     """Arguments of `wavelet`."""
 
     keep: float = Field(
-        1 / 8, gt=0, le=1, description="Share of the coefficients that a class keeps, unless m is given."
+        1 / 8, gt=0, le=1, description="Share of the coefficients that an item keeps, unless m is given."
     )
-    m: int | None = Field(None, ge=1, description="Coefficients that a class keeps of each channel.")
+    m: int | None = Field(None, ge=1, description="Coefficients that an item keeps of each channel.")
     levels: int = Field(3, ge=1, description="Times that the averages are halved along every axis.")
+    mask: Mask = "class"
 
 
 class Wavelet(KeptCoefficients):
-    """Stores m wavelet coefficients a channel, at the positions that a mask of the item's class names.
+    """Stores m wavelet coefficients a channel, at the positions that a mask names: of the item's class, or of all.
 
     `x → CDF 9/7 → gather by mask[y] → F [c, m] → scatter by mask[y] → inverse CDF 9/7 → x̂`
 
-    A class keeps the positions that carry most energy over its initial items: mean square of the coefficient times the
-    squared length of what it adds to a signal. Wavelets are local, so a class keeps detail where its signals have it:
+    A mask keeps the positions that carry most energy over its initial items: mean square of the coefficient times the
+    squared length of what it adds to a signal. Wavelets are local, so a mask keeps detail where its signals have it:
     closer than `dct` from an eighth of the coefficients on, the more so the fewer items share a mask; below that the
     averages alone are too many to keep, and `dct` is closer.
 
@@ -50,7 +51,7 @@ class Wavelet(KeptCoefficients):
     def lr_scale(self) -> float:
         return float(1 / prod(np.linalg.norm(self.matrices(n)[1], 2) ** 2 for n in self.extent))
 
-    def score(self, spectrum: Float[Tensor, "m p"], y: Int[Tensor, " m"]) -> Float[Tensor, "k p"]:
+    def score(self, spectrum: Float[Tensor, "m p"], group: Int[Tensor, " m"], groups: int) -> Float[Tensor, "g p"]:
         lengths = (np.square(self.matrices(n)[1]).sum(0) for n in self.extent)
         weight = torch.from_numpy(reduce(np.multiply.outer, lengths).ravel()).to(spectrum)
-        return class_means(spectrum**2 * weight, y, self.target.n_classes)
+        return group_means(spectrum**2 * weight, group, groups)

@@ -100,8 +100,8 @@ def _uncounted_items(planned: Iterable[PlannedCell]) -> str:
     if not unknown:
         return ""
     return (
-        f" Items of {', '.join(unknown)} vary in size: they are counted as many as float32 items of the same bytes, and "
-        "equal epochs take as many times longer as there are more of them."
+        f" Items of {', '.join(unknown)} vary in size: they are counted as many as float32 items of the same bytes, "
+        "and equal epochs take as many times longer as there are more of them."
     )
 
 

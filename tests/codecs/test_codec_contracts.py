@@ -55,8 +55,18 @@ class TestDctByCount(CodecContract):
     items_per_class = 1
 
 
+class TestDctOfOneMask(CodecContract):
+    codec = Dct
+    args: ClassVar[dict[str, Any]] = {"mask": "set"}
+
+
 class TestWavelet(CodecContract):
     codec = Wavelet
+
+
+class TestWaveletOfOneMask(CodecContract):
+    codec = Wavelet
+    args: ClassVar[dict[str, Any]] = {"mask": "set"}
 
 
 class TestJpeg(CodecContract):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -35,10 +37,10 @@ def slow_masks(x: np.ndarray, y: list[int], n_classes: int, m: int) -> list[list
     return kept
 
 
-def dct(m: int, *shape: int, n_classes: int = 2) -> Dct:
-    """The codec at a budget of exactly ten items a class and the mask, so that m stays as asked."""
+def dct(m: int, *shape: int, n_classes: int = 2, mask: Literal["class", "set"] = "class") -> Dct:
+    """The codec at a budget of exactly ten items a class and the masks, so that m stays as asked."""
     bytes_per_class = 10 * 4 * m * shape[0] + -(-int(np.prod(shape[1:])) // 8)
-    codec = Dct(DctConfig(m=m), target(*shape, n_classes=n_classes, cap_bytes=n_classes * bytes_per_class))
+    codec = Dct(DctConfig(m=m, mask=mask), target(*shape, n_classes=n_classes, cap_bytes=n_classes * bytes_per_class))
     assert codec.m == m
     return codec
 
@@ -50,12 +52,16 @@ def stored(codec: Dct, x: torch.Tensor, y: torch.Tensor) -> Codes:
 
 @pytest.mark.parametrize("shape", [(3, 9, 7), (2, 30), (1, 8, 8)])
 @pytest.mark.parametrize("y", [[0, 0, 0, 1, 1, 1], [1, 0, 1, 2, 0, 1]])
-def test_masks_coefficients_and_signals(shape: tuple[int, ...], y: list[int]) -> None:
+@pytest.mark.parametrize("mask", ["class", "set"])
+def test_masks_coefficients_and_signals(shape: tuple[int, ...], y: list[int], mask: Literal["class", "set"]) -> None:
     n_classes, m = max(y) + 1, 11
-    codec = dct(m, *shape, n_classes=n_classes)
+    codec = dct(m, *shape, n_classes=n_classes, mask=mask)
     x, labels = raw(len(y), *shape), torch.tensor(y)
     codes = stored(codec, x, labels)
-    masks = slow_masks(x.numpy(), y, n_classes, m)
+    if mask == "class":
+        masks = slow_masks(x.numpy(), y, n_classes, m)
+    else:
+        masks = slow_masks(x.numpy(), [0] * len(y), 1, m) * n_classes
     found = decode(codec, codes, labels)
     for i, k in enumerate(y):
         spectrum = scipy.fft.dctn(x[i].double().numpy(), axes=range(1, x[i].dim()), norm="ortho")
@@ -65,6 +71,19 @@ def test_masks_coefficients_and_signals(shape: tuple[int, ...], y: list[int]) ->
         only[:, masks[k]] = flat[:, masks[k]]
         expected = scipy.fft.idctn(only.reshape(spectrum.shape), axes=range(1, x[i].dim()), norm="ortho")
         np.testing.assert_allclose(found[i], expected, atol=1e-5)
+
+
+def test_one_mask_for_all_says_nothing_of_labels_and_is_paid_for_once() -> None:
+    x, y = raw(6, 1, 8, 8), torch.tensor([0, 0, 1, 1, 2, 2])
+    codec = dct(9, 1, 8, 8, n_classes=3, mask="set")
+    codes = stored(codec, x, y)
+    signals = decode(codec, codes, y)
+    for other in (y.flip(0), torch.zeros_like(y)):
+        again = stored(codec, x, other)
+        assert all(torch.equal(torch.as_tensor(again[n]), torch.as_tensor(codes[n])) for n in codes)
+        assert torch.equal(decode(codec, codes, other), signals)
+    cost = cost_of(codec.leaves(), "float32")
+    assert cost.total(6, 3) == 6 * 9 * 4 + 8
 
 
 def test_one_item_keeps_its_largest_coefficients() -> None:
@@ -94,27 +113,33 @@ def test_a_class_without_items_keeps_the_first_frequencies() -> None:
     st.integers(1, 6),
     st.integers(8, 6000),
     st.sampled_from(["float32", "float16", "uint8"]),
+    st.sampled_from(["class", "set"]),
 )
-def test_m_is_the_largest_that_pays_for_the_mask(
-    shape: tuple[int, ...], m: int, n_classes: int, bytes_per_class: int, storage: Storage
+def test_m_is_the_largest_that_pays_for_masks(
+    shape: tuple[int, ...],
+    m: int,
+    n_classes: int,
+    bytes_per_class: int,
+    storage: Storage,
+    mask: Literal["class", "set"],
 ) -> None:
     cap = bytes_per_class * n_classes
     where = target(*shape, n_classes=n_classes, cap_bytes=cap, storage=storage)
-    codec = Dct(DctConfig(m=m), where)
-    size, mask = {"float32": 4, "float16": 2, "uint8": 1}[storage], -(-int(np.prod(shape[1:])) // 8)
-    ranges = 8 if storage == "uint8" else 0
+    codec = Dct(DctConfig(m=m, mask=mask), where)
+    size, mask_bytes = {"float32": 4, "float16": 2, "uint8": 1}[storage], -(-int(np.prod(shape[1:])) // 8)
+    ranges, masks = 8 if storage == "uint8" else 0, n_classes if mask == "class" else 1
 
     def spent(n: int, kept: int) -> int:
-        return n * (shape[0] * kept * size + ranges) + mask
+        return n_classes * n * (shape[0] * kept * size + ranges) + masks * mask_bytes
 
     free = 1
-    while spent(free + 1, m) - mask <= bytes_per_class:
+    while spent(free + 1, m) - masks * mask_bytes <= cap:
         free += 1
-    if spent(free, 1) > bytes_per_class:
+    if spent(free, 1) > cap:
         return
     assert codec.m <= m
-    assert spent(free, codec.m) <= bytes_per_class
-    assert codec.m == m or spent(free, codec.m + 1) > bytes_per_class
+    assert spent(free, codec.m) <= cap
+    assert codec.m == m or spent(free, codec.m + 1) > cap
     cost = cost_of(codec.leaves(), storage)
     n = slots(cost, n_classes, cap)
     assert n >= free

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -61,9 +62,10 @@ def test_cubics_have_no_details_away_from_the_ends() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 9, 7), (2, 30), (1, 8, 8)])
-def test_masks_coefficients_and_signals(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("mask", ["class", "set"])
+def test_masks_coefficients_and_signals(shape: tuple[int, ...], mask: Literal["class", "set"]) -> None:
     labels = [1, 0, 1, 2, 0, 1]
-    codec = Wavelet(WaveletConfig(m=11, levels=2), target(*shape, n_classes=3))
+    codec = Wavelet(WaveletConfig(m=11, levels=2, mask=mask), target(*shape, n_classes=3))
     m = codec.m
     assert m in (10, 11), "but for the mask's bytes"
     x, y = raw(6, *shape), torch.tensor(labels)
@@ -76,7 +78,8 @@ def test_masks_coefficients_and_signals(shape: tuple[int, ...]) -> None:
     flat = x.double().numpy().reshape(6, shape[0], -1) @ forward.T
     for k in range(3):
         members = [i for i in range(6) if labels[i] == k]
-        energy = np.mean([flat[i].mean(0) ** 2 for i in members], axis=0) * np.square(inverse).sum(0)
+        sharing = members if mask == "class" else range(6)
+        energy = np.mean([flat[i].mean(0) ** 2 for i in sharing], axis=0) * np.square(inverse).sum(0)
         kept = sorted(np.argsort(-energy, kind="stable")[:m])
         for i in members:
             np.testing.assert_allclose(codes["coefficients"][i], flat[i][:, kept], atol=1e-5)  # pyright: ignore[reportArgumentType, reportCallIssue, reportIndexIssue]
