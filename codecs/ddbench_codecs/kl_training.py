@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
-from math import cos, log10, pi
+from math import cos, isfinite, log10, pi
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -80,6 +80,7 @@ def fit(state: State, batches: Batches, config: KlTrainConfig, work: Work, key: 
             state.loss, state.sum = state.sum / (state.step % every or every), 0.0
             with _averaged(state):
                 loss, psnr = validate(state.model, held_out, config, work.device)
+            _finite(loss, "validation loss", state, config)
             state.waited += 1
             if loss < state.best.loss:
                 state.best = Best(state.step, loss, {n: t.clone() for n, t in state.average.items()})
@@ -133,7 +134,7 @@ def code_statistics(model: Any, held_out: Sequence[Tensor], device: torch.device
 def decibels(x: Tensor, seen: Tensor) -> float:
     """Peak signal-to-noise ratio of pictures in [−1, 1], over all values at once; 99 where they are equal."""
     error = mse_loss(seen.clamp(*RANGE).double(), x.double()).item() / (RANGE[1] - RANGE[0]) ** 2
-    return min(99.0, -10 * log10(error)) if error else 99.0
+    return min(-10 * log10(error), 99.0) if error else 99.0
 
 
 def _step(state: State, batches: Batches, config: KlTrainConfig, device: torch.device) -> None:
@@ -148,10 +149,7 @@ def _step(state: State, batches: Batches, config: KlTrainConfig, device: torch.d
     loss.backward()
     clip_grad_norm_(state.model.parameters(), LONGEST_GRADIENT)
     value = loss.item()
-    if value != value or value in (float("inf"), float("-inf")):
-        raise Divergence(
-            f"The loss was {value} at step {state.step}. Lower lr (it is {config.lr}) or kl, or raise warmup."
-        )
+    _finite(value, "loss", state, config)
     state.optimiser.step()
     state.step += 1
     state.sum += value
@@ -160,6 +158,13 @@ def _step(state: State, batches: Batches, config: KlTrainConfig, device: torch.d
     with torch.no_grad():
         for name, parameter in state.parameters.items():
             state.average[name].lerp_(parameter, 1 - decay)
+
+
+def _finite(value: float, what: str, state: State, config: KlTrainConfig) -> None:
+    if not isfinite(value):
+        raise Divergence(
+            f"The {what} was {value} at step {state.step}. Lower lr (it is {config.lr}) or kl, or raise warmup."
+        )
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def _hours(planned: Sequence[PlannedCell], device: str, threads: int) -> str:
     silent = sorted({str(p.cell.method) for p in planned if p.work.updates is None})
     left_out = f" Without the updates of {', '.join(silent)}, which do not say." if silent else ""
     told = sorted({str(p.cell.codec) for p in planned if p.work.coding})
-    alone = f"Of codecs, none is counted, in time or memory, but {', '.join(told)}"
+    alone = f"Of codecs, time and memory are counted of {', '.join(told)} alone"
     coding = alone if told else "Codecs are in neither figure"
     on = f"{chosen}, {threads} thread{'s' if threads > 1 else ''}" if chosen.type == "cpu" else str(chosen)
     return (

@@ -15,11 +15,11 @@ from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Prepare
 from ddbench.interfaces.network import Classifier, has_batch_norm
 from ddbench.interfaces.room import Room
 from ddbench.written import ADDED
-from ddbench_methods.dm_pool import draw_entry, pool_entries, pool_sizes, real_chunk
+from ddbench_methods.dm_pool import chunk_of, draw_entry, pool_entries, pool_sizes, real_chunk
 from ddbench_methods.gradient_matching import with_slope
 
 ITEMS_CHUNK, ITEMS_CHUNK_CPU = 1024, 64
-"""Items whose graphs are kept at once: whole classes, one at least. It bounds the memory where classes are many."""
+"""Items of 32 × 32 whose graphs are kept at once (`chunk_of`): whole classes, one at least. It bounds the memory."""
 
 
 class DmConfig(MatcherConfig):
@@ -86,7 +86,7 @@ class DistributionMatching(Matcher):
             return matching_loss(*draw_entry(task))
         psi = task.network().requires_grad_(False)
         real, synthetic = task.augment(task.real(self.config.real_batch), task.synthetic())
-        return matching_loss(psi, class_means(psi, real, real_chunk(real.device)), synthetic)
+        return matching_loss(psi, class_means(psi, real, real_chunk(real.device, real.shape[2:])), synthetic)
 
 
 def matching_loss(
@@ -97,8 +97,8 @@ def matching_loss(
     A class's term depends on its own items only, so ∂L/∂s is worked out for some classes at a time and their graph
     dropped. Networks with batch statistics see all classes in one pass: per-class statistics would leak the label.
     """
-    items = ITEMS_CHUNK_CPU if synthetic.device.type == "cpu" else ITEMS_CHUNK
-    at_once = max(1, items // synthetic.shape[1])
+    on_cpu, shape = synthetic.device.type == "cpu", synthetic.shape[2:]
+    at_once = max(1, (ITEMS_CHUNK_CPU if on_cpu else chunk_of(ITEMS_CHUNK, shape)) // synthetic.shape[1])
     if len(synthetic) <= at_once or has_batch_norm(psi):
         return (target - class_means(psi, synthetic)).square().sum()
     losses, slopes = [], []

@@ -7,6 +7,8 @@ expectation is DM's own but for the finite number of pairs (ψ, ω), and its rea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -24,9 +26,19 @@ ENTRY = "1"
 """Changes whenever the same pool would hold other values."""
 
 
-def real_chunk(device: torch.device) -> int:
+REAL_CHUNK, REAL_CHUNK_CPU = 4096, 32
+CHUNKED_POSITIONS = 32 * 32
+"""Of the items that chunks are meant for: of larger ones fewer are taken, since activations grow with positions."""
+
+
+def real_chunk(device: torch.device, shape: Sequence[int]) -> int:
     """Real items embedded at once: on a CPU their activations stay in its cache, elsewhere it bounds the memory."""
-    return 32 if device.type == "cpu" else 4096
+    return REAL_CHUNK_CPU if device.type == "cpu" else chunk_of(REAL_CHUNK, shape)
+
+
+def chunk_of(items: int, shape: Sequence[int]) -> int:
+    """So many items of 32 × 32, or of shape `[c, *extent]` as many as have no more positions; one at least."""
+    return max(1, min(items, items * CHUNKED_POSITIONS // prod(shape[1:])))
 
 
 def pool_entries(task: PrepareTask, pool: int) -> Tensors:
@@ -63,7 +75,7 @@ def class_mean(task: PrepareTask, psi: Classifier, k: int, seed: int) -> Float[T
     """mean ψ(A_ω(x)) over all real items x of class k, ω drawn by `seed`."""
     members = (task.labels == k).nonzero().flatten()
     total: Tensor | float = 0.0
-    for part in members.split(real_chunk(task.device)):
+    for part in members.split(real_chunk(task.device, task.real(members[:1]).shape[1:])):
         (x,) = task.augment(task.real(part)[None], by=Generator().manual_seed(seed))
         total = total + psi.embed(x[0]).flatten(1).double().sum(0)
     return (torch.as_tensor(total) / len(members)).to(next(psi.parameters()))

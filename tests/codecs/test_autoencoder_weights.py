@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from ddbench_codecs.autoencoders.places import STEM
 from ddbench_codecs.autoencoders.presets import SdVaeF4, SdVaeF8
 from ddbench_codecs.autoencoders.weights import find, present_name
 from huggingface_hub import constants
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from tiny_autoencoders import folder
@@ -126,6 +127,14 @@ def test_weights_in_parts_are_weights(root: Path, model: Path) -> None:
     version()
     (model / "b.safetensors").unlink()
     with pytest.raises(DataError, match=r"b\.safetensors is wanted"):
+        version()
+
+
+@pytest.mark.parametrize("name", [5, "../b.safetensors", "/b.safetensors", ""])
+def test_an_index_names_files_beside_it_and_no_others(model: Path, name: Any) -> None:
+    (model / WEIGHTS).unlink()
+    (model / f"{WEIGHTS}.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(DataError, match="no file beside it"):
         version()
 
 
@@ -241,6 +250,8 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(name)
         if repository == "someone/offline":
             raise OSError("no route")
+        if repository == "someone/lost" or (repository == "someone/lost-later" and name != "config.json"):
+            raise LocalEntryNotFoundError("no route")
         if name == "codec_card.json" or (repository == "someone/pickles" and name != "config.json"):
             raise EntryNotFoundError("404")
         at = cache_dir / "models--stabilityai--sd-vae-ft-mse" / "snapshots"
@@ -261,14 +272,22 @@ def test_nothing_is_fetched_unless_asked(network: list[str]) -> None:
         SdVaeF8.fetch(config, False, told.append)
     assert (network, told) == ([], [])
     assert SdVaeF8.fetch(config, True, told.append).startswith("weights fetched, 0.1 MB in ")
-    assert network == ["config.json", WEIGHTS, "codec_card.json"]
+    assert network == ["config.json", "codec_card.json", WEIGHTS]
     assert told[-1] == 1.0
     assert SdVaeF8.fetch(config, True, told.append).startswith("weights here, 0.1 MB in ")
     assert len(network) == 3, "what is here is not asked for"
     SdVaeF8.version_with(config)
 
 
-@pytest.mark.parametrize(("name", "told"), [("someone/offline", "no route"), ("someone/pickles", "only safetensors")])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("someone/offline", "config.json of .* could not be fetched: OSError: no route"),
+        ("someone/lost", "config.json of .* could not be fetched: .*no route"),
+        ("someone/lost-later", "codec_card.json of .* could not be fetched: .*no route"),
+        ("someone/pickles", "only safetensors"),
+    ],
+)
 def test_what_cannot_be_fetched_is_told(network: list[str], name: str, told: str) -> None:
     with pytest.raises(DataError, match=told):
         Autoencoder.fetch(AutoencoderConfig(model=name), True, lambda fraction: None)

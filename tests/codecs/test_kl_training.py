@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,18 @@ def test_weights_may_be_stored_at_half_size(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_is_said(tmp_path: Path) -> None:
     with pytest.raises(Divergence, match=r"Lower lr \(it is 1e\+30\)"):
         train(tmp_path / "a", lr=1e30, warmup=0.0)
+
+
+def test_a_first_validation_that_is_not_finite_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Divergence, match=r"validation loss was nan at step 1\. Lower lr"):
+        train(tmp_path / "a", lr=1e30, warmup=0.0, steps=1)
+
+
+def test_decibels_of_nothing_and_of_what_is_not_a_number() -> None:
+    x = torch.zeros(1, 1, 2, 2)
+    assert decibels(x, x) == 99.0
+    assert decibels(x, x + 0.2) == pytest.approx(20.0)
+    assert math.isnan(decibels(x, x * float("nan")))
 
 
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ddbench_methods.dm import DistributionMatching, DmConfig, class_means, matching_loss
+from ddbench_methods.dm import ITEMS_CHUNK, DistributionMatching, DmConfig, class_means, matching_loss
+from ddbench_methods.dm_pool import chunk_of, real_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_match import GivenTask, assert_near, network, slow_loss, values
@@ -85,6 +86,17 @@ def test_real_items_in_chunks_give_the_same_means() -> None:
     expected = torch.stack([torch.stack([psi.embed(i[None])[0] for i in of_class]).mean(0) for of_class in x])
     for chunk in (None, 1, 7, 33, 1000):
         assert_near(class_means(psi, x, chunk), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("shape", "real", "items"),
+    [((3, 32, 32), 4096, 1024), ((1, 28, 28), 4096, 1024), ((12,), 4096, 1024), ((3, 256, 256), 64, 16),
+     ((3, 4096, 4096), 1, 1), ((1, 8000), 524, 131)],
+)  # fmt: skip
+def test_chunks_of_large_items_hold_no_more_positions(shape: tuple[int, ...], real: int, items: int) -> None:
+    assert real_chunk(torch.device("cuda"), shape) == real
+    assert real_chunk(torch.device("cpu"), shape) == 32
+    assert chunk_of(ITEMS_CHUNK, shape) == items
 
 
 def test_real_items_are_embedded_a_chunk_at_a_time_without_a_graph() -> None:

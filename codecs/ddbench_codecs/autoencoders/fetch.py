@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import huggingface_hub
-from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
+from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntryNotFoundError
 
 from ddbench.errors import DataError
 from ddbench_codecs.autoencoders.card import CARD
@@ -50,14 +50,14 @@ def _download(place: Place, tell: Callable[[float], None], again: bool) -> None:
             return huggingface_hub.hf_hub_download(
                 str(place.hub_id), name, revision=place.revision, cache_dir=hub_cache(), force_download=again
             )
-        except EntryNotFoundError:
-            raise
         except GatedRepoError as error:
             raise DataError(
                 f"{place} may be fetched only by who has accepted its licence: accept it on the page of {place.hub_id} "
                 "and log in with `hf auth login`, then run the same command again."
             ) from error
-        except Exception as error:  # networks fail in many ways
+        except Exception as error:  # networks fail in many ways; one that is lost is told as an entry not found here
+            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+                raise
             raise DataError(
                 f"{name} of {place.hub_id} could not be fetched: {type(error).__name__}: {error}. Try again later, or "
                 f"copy the folder to {place.local}."
@@ -65,6 +65,8 @@ def _download(place: Place, tell: Callable[[float], None], again: bool) -> None:
 
     try:
         get(CONFIG)
+        with suppress(EntryNotFoundError):  # most have none; before the weights, which are not to be used without it
+            get(CARD)
         tell(0.01)
         try:
             get(place.weights_file)
@@ -80,6 +82,4 @@ def _download(place: Place, tell: Callable[[float], None], again: bool) -> None:
             "Convert what it has once, by diffusers' from_pretrained(..., use_safetensors=False), and save it to "
             f"{place.local}."
         ) from error
-    with suppress(EntryNotFoundError):  # most have none
-        get(CARD)
     tell(1.0)

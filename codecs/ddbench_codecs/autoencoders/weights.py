@@ -91,6 +91,8 @@ def _files(place: Place, folder: Path) -> tuple[Path, ...]:
         names = sorted(set(_json(index)["weight_map"].values()))
     except (KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{index} does not say which file holds which weights (`weight_map`).") from error
+    if odd := [name for name in names if not isinstance(name, str) or not name or Path(name).name != name]:
+        raise DataError(f"{index} names {odd[0]!r}, which is no file beside it. Fetch or copy it again.")
     lacking = [name for name in names if not (folder / name).is_file()]
     if lacking:
         raise _missing(
