@@ -75,6 +75,7 @@ class KeptCoefficients(Codec):
 
     @property
     def masks(self) -> int:
+        """How many the set has."""
         return self.target.n_classes if self.config.mask == "class" else 1
 
     def _mask_of(self, y: Int[Tensor, " m"]) -> Int[Tensor, " m"]:

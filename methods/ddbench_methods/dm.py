@@ -19,7 +19,7 @@ from ddbench_methods.dm_pool import chunk_of, draw_entry, pool_entries, pool_siz
 from ddbench_methods.gradient_matching import with_slope
 
 ITEMS_CHUNK, ITEMS_CHUNK_CPU = 1024, 64
-"""Items of 32 × 32 whose graphs are kept at once (`chunk_of`): whole classes, one at least. It bounds the memory."""
+"""Items whose graphs are kept at once (`chunk_of`): whole classes, one at least. It bounds the memory."""
 
 
 class DmConfig(MatcherConfig):
@@ -97,8 +97,8 @@ def matching_loss(
     A class's term depends on its own items only, so ∂L/∂s is worked out for some classes at a time and their graph
     dropped. Networks with batch statistics see all classes in one pass: per-class statistics would leak the label.
     """
-    on_cpu, shape = synthetic.device.type == "cpu", synthetic.shape[2:]
-    at_once = max(1, (ITEMS_CHUNK_CPU if on_cpu else chunk_of(ITEMS_CHUNK, shape)) // synthetic.shape[1])
+    items = chunk_of(synthetic.device, ITEMS_CHUNK_CPU, ITEMS_CHUNK, synthetic.shape[2:])
+    at_once = max(1, items // synthetic.shape[1])
     if len(synthetic) <= at_once or has_batch_norm(psi):
         return (target - class_means(psi, synthetic)).square().sum()
     losses, slopes = [], []

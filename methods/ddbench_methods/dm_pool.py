@@ -33,12 +33,14 @@ CHUNKED_POSITIONS = 32 * 32
 
 def real_chunk(device: torch.device, shape: Sequence[int]) -> int:
     """Real items embedded at once: on a CPU their activations stay in its cache, elsewhere it bounds the memory."""
-    return REAL_CHUNK_CPU if device.type == "cpu" else chunk_of(REAL_CHUNK, shape)
+    return chunk_of(device, REAL_CHUNK_CPU, REAL_CHUNK, shape)
 
 
-def chunk_of(items: int, shape: Sequence[int]) -> int:
-    """So many items of 32 × 32, or of shape `[c, *extent]` as many as have no more positions; one at least."""
-    return max(1, min(items, items * CHUNKED_POSITIONS // prod(shape[1:])))
+def chunk_of(device: torch.device, on_cpu: int, elsewhere: int, shape: Sequence[int]) -> int:
+    """Items of shape `[c, *extent]` at once; `elsewhere` is meant for 32 × 32, of larger ones as many positions."""
+    if device.type == "cpu":
+        return on_cpu
+    return max(1, min(elsewhere, elsewhere * CHUNKED_POSITIONS // prod(shape[1:])))
 
 
 def pool_entries(task: PrepareTask, pool: int) -> Tensors:
@@ -75,7 +77,7 @@ def class_mean(task: PrepareTask, psi: Classifier, k: int, seed: int) -> Float[T
     """mean ψ(A_ω(x)) over all real items x of class k, ω drawn by `seed`."""
     members = (task.labels == k).nonzero().flatten()
     total: Tensor | float = 0.0
-    for part in members.split(real_chunk(task.device, task.real(members[:1]).shape[1:])):
+    for part in members.split(real_chunk(task.device, task.shape)):
         (x,) = task.augment(task.real(part)[None], by=Generator().manual_seed(seed))
         total = total + psi.embed(x[0]).flatten(1).double().sum(0)
     return (torch.as_tensor(total) / len(members)).to(next(psi.parameters()))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ddbench_methods.dm import ITEMS_CHUNK, DistributionMatching, DmConfig, class_means, matching_loss
+from ddbench_methods.dm import ITEMS_CHUNK, ITEMS_CHUNK_CPU, DistributionMatching, DmConfig, class_means, matching_loss
 from ddbench_methods.dm_pool import chunk_of, real_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,7 +96,25 @@ def test_real_items_in_chunks_give_the_same_means() -> None:
 def test_chunks_of_large_items_hold_no_more_positions(shape: tuple[int, ...], real: int, items: int) -> None:
     assert real_chunk(torch.device("cuda"), shape) == real
     assert real_chunk(torch.device("cpu"), shape) == 32
-    assert chunk_of(ITEMS_CHUNK, shape) == items
+    assert chunk_of(torch.device("cuda"), ITEMS_CHUNK_CPU, ITEMS_CHUNK, shape) == items
+    assert chunk_of(torch.device("cpu"), ITEMS_CHUNK_CPU, ITEMS_CHUNK, shape) == ITEMS_CHUNK_CPU
+
+
+def test_large_pictures_go_through_by_smaller_chunks_where_there_is_no_cpu() -> None:
+    """On tensors that hold nothing, of which alone the sizes are seen."""
+    psi = network((1, 128, 128), 3).to("meta").requires_grad_(False)
+    batches: list[int] = []
+    embed = psi.embed
+
+    def seen(x: Tensor) -> Tensor:
+        batches.append(len(x))
+        return embed(x)
+
+    psi.embed = seen
+    real, items = (torch.empty(3, n, 1, 128, 128, dtype=torch.float64, device="meta") for n in (100, 30))
+    aim = class_means(psi, real, real_chunk(real.device, real.shape[2:]))
+    matching_loss(psi, aim, items.requires_grad_())
+    assert batches == [256, 44, 60, 30]
 
 
 def test_real_items_are_embedded_a_chunk_at_a_time_without_a_graph() -> None:
