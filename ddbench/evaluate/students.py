@@ -10,12 +10,11 @@ from math import isfinite
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
-from torch.nn import functional as F
 
 from ddbench.augment import apply, stream
 from ddbench.canonical import digest
 from ddbench.evaluate.checkpoint import Checkpoint, Holder, Nowhere, buffers_of
+from ddbench.evaluate.gradients import Gradients, single_gradients, stacked_gradients
 from ddbench.evaluate.optimiser import Optimiser
 from ddbench.evaluate.schedule import Schedule, lr_at, resets_momentum_at
 from ddbench.evaluate.streams import StudentStreams
@@ -55,8 +54,6 @@ class Student:
 
 
 Told = Callable[[float], None]
-Gradients = Callable[[Float[Tensor, "s b *shape"], Tensor], Float[Tensor, " s"]]
-"""Fills the weights' gradients for one update of each student; gives the losses."""
 
 
 def train_students(
@@ -132,34 +129,6 @@ def _name(network: Network, lesson: Lesson, indices: Sequence[int]) -> str:
     recipe = [lesson.training.model_dump(mode="json"), asdict(lesson.schedule), asdict(lesson.streams)]
     labels = [] if lesson.labels == "hard" else [lesson.labels]
     return digest([*described, *recipe, *labels])
-
-
-def single_gradients(weights: Weights) -> Gradients:
-    """Gradients of one student by plain backward."""
-    (model,) = weights.models
-
-    def gradients(x: Tensor, y: Tensor) -> Tensor:
-        loss = F.cross_entropy(model(x[0]), y[0])
-        weights.gradients.zero_()
-        loss.backward()
-        return loss.detach()[None]
-
-    return gradients
-
-
-def stacked_gradients(weights: Weights) -> Gradients:
-    """Gradients of all students in one computation over stacked weights."""
-    forward = vmap(lambda parameters, x: functional_call(weights.models[0], parameters, (x,)), randomness="error")
-
-    def gradients(x: Tensor, y: Tensor) -> Tensor:
-        leaf = weights.values.detach().requires_grad_()
-        logits = forward(dict(weights.split(leaf)), x)
-        losses = F.cross_entropy(logits.flatten(0, 1), y.flatten(0, 1), reduction="none").view(y.shape[:2]).mean(1)
-        # Students do not touch each other, so the gradient of the sum holds each student's own.
-        (weights.gradients,) = torch.autograd.grad(losses.sum(), leaf)
-        return losses.detach()
-
-    return gradients
 
 
 def _train(

@@ -12,12 +12,11 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy
 
 from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.parts import GRAPH, part_of, values_at_once
 
 Batched = Literal["auto", "together", "loop"]
 CHUNK = 32
 """Items without graph that are differentiated at once on a CPU: their activations stay in the processor's cache."""
-GROUP = 1024
-"""Items whose classes are differentiated together, at most: bounds the memory of the graph."""
 FEW = 64
 """Items a class below which one class alone leaves a GPU idle."""
 
@@ -31,7 +30,7 @@ def classes_at_once(x: Float[Tensor, "k n *shape"], batched: Batched) -> int:
     """
     if batched == "auto":
         batched = "together" if x.is_cuda and x.shape[1] <= FEW else "loop"
-    return max(1, min(len(x), GROUP // x.shape[1])) if batched == "together" else 1
+    return max(1, min(len(x), values_at_once(x.shape[2:], GRAPH) // x.shape[1])) if batched == "together" else 1
 
 
 def class_gradients(
@@ -60,7 +59,7 @@ def _one(
     network: Classifier, weights: Mapping[str, Tensor], x: Float[Tensor, "n *shape"], y: Int[Tensor, " 1"], graph: bool
 ) -> list[Tensor]:
     total: list[Tensor] = []
-    for part in x.split(len(x) if graph or x.is_cuda else CHUNK):
+    for part in x.split(len(x) if graph else part_of(x.device, x.shape[1:], CHUNK)):
         loss = cross_entropy(network(part), y.expand(len(part)), reduction="sum") / len(x)
         found = torch.autograd.grad(loss, list(weights.values()), create_graph=graph)
         total = [a.add_(b) for a, b in zip(total, found)] if total else list(found)

@@ -13,13 +13,14 @@ from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, PrepareTask
 from ddbench.interfaces.network import Classifier, has_batch_norm
+from ddbench.interfaces.parts import GRAPH, part_of, values_at_once
 from ddbench.interfaces.room import Room
 from ddbench.written import ADDED
-from ddbench_methods.dm_pool import chunk_of, draw_entry, pool_entries, pool_sizes, real_chunk
+from ddbench_methods.dm_pool import REAL_CHUNK_CPU, draw_entry, pool_entries, pool_sizes
 from ddbench_methods.gradient_matching import with_slope
 
-ITEMS_CHUNK, ITEMS_CHUNK_CPU = 1024, 64
-"""Items whose graphs are kept at once (`chunk_of`): whole classes, one at least. It bounds the memory."""
+ITEMS_CHUNK_CPU = 64
+"""Items whose graphs are kept at once on a CPU."""
 
 
 class DmConfig(MatcherConfig):
@@ -86,7 +87,8 @@ class DistributionMatching(Matcher):
             return matching_loss(*draw_entry(task))
         psi = task.network().requires_grad_(False)
         real, synthetic = task.augment(task.real(self.config.real_batch), task.synthetic())
-        return matching_loss(psi, class_means(psi, real, real_chunk(real.device, real.shape[2:])), synthetic)
+        chunk = part_of(real.device, real.shape[2:], REAL_CHUNK_CPU)
+        return matching_loss(psi, class_means(psi, real, chunk), synthetic)
 
 
 def matching_loss(
@@ -95,19 +97,39 @@ def matching_loss(
     """Σ_c ‖target_c − mean ψ(s_c)‖², differentiable in `synthetic`.
 
     A class's term depends on its own items only, so ∂L/∂s is worked out for some classes at a time and their graph
-    dropped. Networks with batch statistics see all classes in one pass: per-class statistics would leak the label.
+    dropped; for part of a class where one is too large. Networks with batch statistics see all classes in one pass:
+    per-class statistics would leak the label.
     """
-    items = chunk_of(synthetic.device, ITEMS_CHUNK_CPU, ITEMS_CHUNK, synthetic.shape[2:])
-    at_once = max(1, items // synthetic.shape[1])
-    if len(synthetic) <= at_once or has_batch_norm(psi):
+    shape, n = synthetic.shape[2:], synthetic.shape[1]
+    classes = max(1, part_of(synthetic.device, shape, ITEMS_CHUNK_CPU, GRAPH) // n)
+    if len(synthetic) <= classes or has_batch_norm(psi):
         return (target - class_means(psi, synthetic)).square().sum()
-    losses, slopes = [], []
-    for aim, s in zip(target.split(at_once), synthetic.detach().split(at_once)):
-        s.requires_grad_()
-        loss = (aim - class_means(psi, s)).square().sum()
-        slopes.append(torch.autograd.grad(loss, s)[0])
-        losses.append(loss.detach())
+    part, losses, slopes = values_at_once(shape, GRAPH), [], []
+    for aim, s in zip(target.split(classes), synthetic.detach().split(classes)):
+        loss, slope = _of_large_class(psi, aim, s, part) if n > part else _of_classes(psi, aim, s)
+        losses.append(loss)
+        slopes.append(slope)
     return with_slope(torch.stack(losses).sum(), synthetic, torch.cat(slopes))
+
+
+def _of_classes(psi: Classifier, aim: Float[Tensor, "k d"], s: Float[Tensor, "k n *shape"]) -> tuple[Tensor, Tensor]:
+    """(loss, slope in s) of some classes' items in one pass."""
+    s.requires_grad_()
+    loss = (aim - class_means(psi, s)).square().sum()
+    return loss.detach(), torch.autograd.grad(loss, s)[0]
+
+
+def _of_large_class(
+    psi: Classifier, aim: Float[Tensor, "1 d"], s: Float[Tensor, "1 n *shape"], part: int
+) -> tuple[Tensor, Tensor]:
+    """The same of one class by parts: its mean, hence ∂L/∂ψ(s) = 2 (mean ψ(s) − aim) / n, then each part's way back."""
+    away = class_means(psi, s, part) - aim
+    slopes = []
+    for items in s[0].split(part):
+        items.requires_grad_()
+        embedded = psi.embed(items).flatten(1)
+        slopes.append(torch.autograd.grad(embedded, items, (2 / s.shape[1] * away).expand_as(embedded))[0])
+    return away.square().sum(), torch.cat(slopes)[None]
 
 
 def class_means(psi: Classifier, x: Float[Tensor, "k n *shape"], chunk: int | None = None) -> Float[Tensor, "k d"]:

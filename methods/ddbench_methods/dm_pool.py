@@ -7,8 +7,6 @@ expectation is DM's own but for the finite number of pairs (ψ, ω), and its rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import torch
@@ -19,6 +17,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import MatchTask, PrepareTask
 from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.parts import part_of
 from ddbench.interfaces.room import Room
 from ddbench_methods.mtt_student import noise
 
@@ -26,21 +25,8 @@ ENTRY = "1"
 """Changes whenever the same pool would hold other values."""
 
 
-REAL_CHUNK, REAL_CHUNK_CPU = 4096, 32
-CHUNKED_POSITIONS = 32 * 32
-"""Of the items that chunks are meant for: of larger ones fewer are taken, since activations grow with positions."""
-
-
-def real_chunk(device: torch.device, shape: Sequence[int]) -> int:
-    """Real items embedded at once: on a CPU their activations stay in its cache, elsewhere it bounds the memory."""
-    return chunk_of(device, REAL_CHUNK_CPU, REAL_CHUNK, shape)
-
-
-def chunk_of(device: torch.device, on_cpu: int, elsewhere: int, shape: Sequence[int]) -> int:
-    """Items of shape `[c, *extent]` at once; `elsewhere` is meant for 32 × 32, of larger ones as many positions."""
-    if device.type == "cpu":
-        return on_cpu
-    return max(1, min(elsewhere, elsewhere * CHUNKED_POSITIONS // prod(shape[1:])))
+REAL_CHUNK_CPU = 32
+"""Real items embedded at once on a CPU: their activations stay in its cache."""
 
 
 def pool_entries(task: PrepareTask, pool: int) -> Tensors:
@@ -77,7 +63,7 @@ def class_mean(task: PrepareTask, psi: Classifier, k: int, seed: int) -> Float[T
     """mean ψ(A_ω(x)) over all real items x of class k, ω drawn by `seed`."""
     members = (task.labels == k).nonzero().flatten()
     total: Tensor | float = 0.0
-    for part in members.split(real_chunk(task.device, task.shape)):
+    for part in members.split(part_of(task.device, task.shape, REAL_CHUNK_CPU)):
         (x,) = task.augment(task.real(part)[None], by=Generator().manual_seed(seed))
         total = total + psi.embed(x[0]).flatten(1).double().sum(0)
     return (torch.as_tensor(total) / len(members)).to(next(psi.parameters()))

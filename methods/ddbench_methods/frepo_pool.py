@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ddbench.interfaces.method import MatchTask
 from ddbench.interfaces.network import Classifier, has_batch_norm
+from ddbench.interfaces.parts import part_of
 from ddbench_methods.mtt_student import FlatNetwork
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def gradient(
     net: FlatNetwork, theta: Float[Tensor, " p"], x: Float[Tensor, "m *shape"], y: Float[Tensor, "m k"]
 ) -> Float[Tensor, " p"]:
     """Gradient of the mean cross-entropy in the weights, added up over parts of the batch."""
-    whole = x.is_cuda or has_batch_norm(net.model)
-    size, total = len(x) if whole else CHUNK, torch.zeros_like(theta)
+    size = len(x) if has_batch_norm(net.model) else part_of(x.device, x.shape[1:], CHUNK)
+    total = torch.zeros_like(theta)
     for part, told in zip(x.split(size), y.split(size)):
         w = theta.detach().requires_grad_()
         (g,) = torch.autograd.grad(net.loss(w, part, told) * (len(part) / len(x)), w)

@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ddbench.interfaces.network import Classifier, has_batch_norm
+from ddbench.interfaces.parts import GRAPH, part_of
 from ddbench_methods.gradient_matching import with_slope
 
-CHUNK, CHUNK_CPU = 1024, 32
-"""Values embedded at once: on a CPU their activations stay in its cache, elsewhere it bounds the memory."""
+CHUNK_CPU = 32
+"""Values embedded at once on a CPU: their activations stay in its cache."""
 
 
 def items_loss(
@@ -26,7 +27,7 @@ def items_loss(
     Features of items are computed twice, so that only one chunk's graph is held at a time.
     """
     network.train().requires_grad_(False)
-    size = CHUNK_CPU if x.device.type == "cpu" else CHUNK
+    size = part_of(x.device, x.shape[1:], CHUNK_CPU, GRAPH)
     whole = has_batch_norm(network)
     K = len(real)
     with torch.no_grad():

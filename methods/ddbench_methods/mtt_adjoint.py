@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from ddbench_methods.mtt_config import Differentiate
 from ddbench_methods.mtt_steps import Step
-from ddbench_methods.mtt_student import FlatNetwork
+from ddbench_methods.mtt_student import FlatNetwork, noise
 
 KEPT = 32
 """Weight vectors that the way back keeps, about. Of longer ways every second, third … is kept, and the rest worked out
@@ -67,11 +67,53 @@ def _unroll(path: Trajectory, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
 
 def _after(path: Trajectory, step: Step, theta: Tensor, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
     """θ̂ − α g of one step, without a graph; computed again it is the same."""
-    with torch.enable_grad():
-        theta = theta.detach().requires_grad_()
-        ce = step.loss(path.student, theta, x[step.rows], y[step.rows])
-    (g,) = torch.autograd.grad(ce, theta)
-    return theta.detach() - alpha * g
+    theta, total = theta.detach(), torch.zeros_like(theta)
+    with noise(step.seed, x.device):
+        for seen, told, share in step.parts(path.student, step.augment(x[step.rows]), y[step.rows]):
+            with torch.enable_grad():
+                leaf = theta.requires_grad_()
+                ce = path.student.loss(leaf, seen, told) * share
+            (g,) = torch.autograd.grad(ce, leaf)
+            total += g
+    return theta.detach() - alpha * total
+
+
+@dataclass(frozen=True)
+class _Slopes:
+    """⟨λ, g_i⟩ of one step, and its slopes in the step's values, in its labels and in θ̂_i, which is H_i λ."""
+
+    product: Float[Tensor, ""]
+    x: Float[Tensor, "b *shape"]
+    y: Tensor | None
+    theta: Float[Tensor, " p"] | None
+
+
+def _slopes(
+    path: Trajectory, step: Step, theta: Tensor, x: Tensor, y: Tensor, adjoint: Tensor, soft: bool, carry: bool
+) -> _Slopes:
+    """Part by part of the step's values, for g_i is a sum over them: one part's graph is held at a time."""
+    theta, product, hessian = theta.detach().requires_grad_(), theta.new_zeros(()), None
+    of_seen, of_y = [], []
+    with noise(step.seed, x.device):
+        x_i = x[step.rows].detach().requires_grad_()
+        with torch.enable_grad():
+            seen = step.augment(x_i)
+        for part, told, share in step.parts(path.student, seen.detach(), y[step.rows].detach()):
+            with torch.enable_grad():
+                part.requires_grad_()
+                told.requires_grad_(soft)
+                ce = path.student.loss(theta, part, told) * share
+                (g,) = torch.autograd.grad(ce, theta, create_graph=True)
+                along = adjoint @ g
+            wanted = [part, *([told] if soft else []), *([theta] if carry else [])]
+            found = list(torch.autograd.grad(along, wanted))
+            product += along.detach()
+            of_seen.append(found[0])
+            of_y += found[1:2] if soft else []
+            if carry:
+                hessian = found[-1] if hessian is None else hessian.add_(found[-1])
+    (of_x,) = torch.autograd.grad(seen, x_i, torch.cat(of_seen))
+    return _Slopes(product, of_x, torch.cat(of_y) if soft else None, hessian)
 
 
 class _Backwards(torch.autograd.Function):
@@ -109,21 +151,13 @@ class _Backwards(torch.autograd.Function):
                 between = [ctx.trail[i // ctx.apart]]
                 for earlier in path.steps[i // ctx.apart * ctx.apart : i]:
                     between.append(_after(path, earlier, between[-1], x, y, alpha))
-            with torch.enable_grad():
-                theta = between.pop().detach().requires_grad_()
-                x_i = x[step.rows].detach().requires_grad_()
-                y_i = y[step.rows].detach().requires_grad_(soft)
-                ce = step.loss(path.student, theta, x_i, y_i)
-                (g,) = torch.autograd.grad(ce, theta, create_graph=True)
-                product = adjoint @ g
             # At the first step λ is needed no more.
-            carry = ctx.exact and i > 0
-            wanted = [x_i, *([y_i] if soft else []), *([theta] if carry else [])]
-            found = list(torch.autograd.grad(product, wanted))
-            along -= product.detach()
-            d_x.index_add_(0, step.rows, found[0], alpha=-1)
+            slopes = _slopes(path, step, between.pop(), x, y, adjoint, soft, carry=ctx.exact and i > 0)
+            along -= slopes.product
+            d_x.index_add_(0, step.rows, slopes.x, alpha=-1)
             if d_y is not None:
-                d_y.index_add_(0, step.rows, found[1], alpha=-1)
-            if carry:
-                adjoint = adjoint - alpha * found[-1]
+                assert slopes.y is not None
+                d_y.index_add_(0, step.rows, slopes.y, alpha=-1)
+            if slopes.theta is not None:
+                adjoint = adjoint - alpha * slopes.theta
         return along, d_x.mul_(alpha), None if d_y is None else d_y.mul_(alpha), None, None

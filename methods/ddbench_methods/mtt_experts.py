@@ -15,6 +15,7 @@ from ddbench.errors import ArtifactError, Divergence
 from ddbench.evaluate.together import possible
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Augment, PrepareTask
+from ddbench.interfaces.parts import part_in_training
 from ddbench_methods.mtt_config import MttConfig
 from ddbench_methods.mtt_student import FlatNetwork, noise
 
@@ -144,17 +145,21 @@ def gradients(
     augment: list[Augment],
 ) -> Float[Tensor, "e p"]:
     """∇_θ of each expert's mean cross-entropy on its own real items under its own augmentation."""
-    x = [a(task.real(r)) for a, r in zip(augment, rows)]
-    leaf = theta.detach().requires_grad_()
-    if len(theta) == 1:
-        loss = network.loss(leaf[0], x[0], task.labels[rows[0]])
-    else:
-        logits = vmap(network, randomness="error")(leaf, torch.stack(x))
-        ce = cross_entropy(logits.flatten(0, 1), task.labels[rows].flatten(), reduction="sum")
-        # Experts do not touch each other, so the gradient of the sum holds each one's own.
-        loss = ce / rows.shape[1]
-    (found,) = torch.autograd.grad(loss, leaf)
-    return found
+    x, y = torch.stack([a(task.real(r)) for a, r in zip(augment, rows)]), task.labels[rows]
+    size = part_in_training(network.model, task.shape, rows.shape[1], networks=len(theta))
+    total = torch.zeros_like(theta)
+    for part, of_part in zip(x.split(size, dim=1), y.split(size, dim=1)):
+        leaf = theta.detach().requires_grad_()
+        if len(theta) == 1:
+            loss = network.loss(leaf[0], part[0], of_part[0]) * (part.shape[1] / rows.shape[1])
+        else:
+            logits = vmap(network, randomness="error")(leaf, part)
+            ce = cross_entropy(logits.flatten(0, 1), of_part.flatten(), reduction="sum")
+            # Experts do not touch each other, so the gradient of the sum holds each one's own.
+            loss = ce / rows.shape[1]
+        (found,) = torch.autograd.grad(loss, leaf)
+        total += found
+    return total
 
 
 def _check(theta: Float[Tensor, "e p"], which: list[int], epoch: int, config: MttConfig) -> None:

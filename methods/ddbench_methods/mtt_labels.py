@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ddbench.interfaces.parts import part_in_training
 from ddbench_methods.mtt_student import FlatNetwork, noise
 
 BATCH = 256
@@ -20,10 +21,10 @@ def expert_logits(
 
     Experts keep no running statistics, so batch normalisation takes those of a batch of `x`.
     """
-    found = []
+    size, found = part_in_training(student.model, x.shape[1:], BATCH), []
     for theta in weights:
         with noise(_SEED, x.device):
-            found.append(torch.cat([student(theta.to(x), part) for part in x.split(BATCH)]))
+            found.append(torch.cat([student(theta.to(x), part) for part in x.split(size)]))
     return torch.stack(found)
 
 

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 from ddbench.interfaces.network import Classifier, has_batch_norm
+from ddbench.interfaces.parts import part_of
 
 CHUNK = 32
 """Items differentiated at once on a CPU: their activations stay in the processor's cache."""
@@ -28,12 +29,11 @@ def train(
     """Trains in place by plain SGD (no momentum, no decay): every epoch in a new order, its last batch may be short."""
     network.train().requires_grad_()
     weights = list(network.parameters())
-    whole = x.is_cuda or has_batch_norm(network)
+    size = batch if has_batch_norm(network) else part_of(x.device, x.shape[1:], CHUNK)
     for _ in range(epochs):
         for index in torch.randperm(len(x), generator=order).split(batch):
             index = index.to(x.device)
             images, labels = augment(x[index]), y[index]
-            size = len(index) if whole else CHUNK
             for part, of_part in zip(images.split(size), labels.split(size)):
                 loss = cross_entropy(network(part), of_part, reduction="sum") / len(index)
                 for w, g in zip(weights, torch.autograd.grad(loss, weights)):

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from ddbench.errors import Divergence
 from ddbench.interfaces.method import PrepareTask
 from ddbench.interfaces.network import Classifier
+from ddbench.interfaces.parts import part_in_training, values_at_once
 from ddbench.interfaces.plugin import PluginConfig
 
 TRAINING = "1"
@@ -21,7 +22,7 @@ TRAINING = "1"
 REPORT_EVERY = 16
 """Updates between two reports."""
 ANSWERS = 512
-"""Items that a teacher is asked about at once."""
+"""Items of 32 × 32 that a teacher is asked about at once."""
 
 
 class TeacherConfig(PluginConfig):
@@ -68,9 +69,11 @@ def _trained(task: PrepareTask, config: TeacherConfig) -> Classifier:
         for rows in torch.randperm(n, generator=order).split(batch):
             descent.param_groups[0]["lr"] = config.lr * (1 + cos(pi * step / total)) / 2
             index = rows.to(task.device)
-            loss = cross_entropy(network(next(augmentations)(task.real(index))), task.labels[index])
+            seen, y = next(augmentations)(task.real(index)), task.labels[index]
+            size = part_in_training(network, task.shape, len(index))
             descent.zero_grad()
-            loss.backward()
+            for part, of_part in zip(seen.split(size), y.split(size)):
+                (cross_entropy(network(part), of_part) * (len(part) / len(index))).backward()
             descent.step()
             step += 1
             if step % REPORT_EVERY == 0:
@@ -82,4 +85,6 @@ def _trained(task: PrepareTask, config: TeacherConfig) -> Classifier:
 def _answers(task: PrepareTask, network: Classifier) -> Float[Tensor, "n k"]:
     network.eval()
     index = torch.arange(len(task.labels), device=task.device)
-    return torch.cat([network(task.real(part)).float().cpu() for part in index.split(ANSWERS)])
+    return torch.cat(
+        [network(task.real(part)).float().cpu() for part in index.split(values_at_once(task.shape, ANSWERS))]
+    )

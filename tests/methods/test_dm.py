@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ddbench_methods.dm import ITEMS_CHUNK, ITEMS_CHUNK_CPU, DistributionMatching, DmConfig, class_means, matching_loss
-from ddbench_methods.dm_pool import chunk_of, real_chunk
+from ddbench_methods.dm import DistributionMatching, DmConfig, class_means, matching_loss
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_match import GivenTask, assert_near, network, slow_loss, values
 from torch import Tensor
 
+from ddbench.interfaces.parts import part_of
 from ddbench.testing.method_case import Ground
 
 K = 3
@@ -88,18 +88,6 @@ def test_real_items_in_chunks_give_the_same_means() -> None:
         assert_near(class_means(psi, x, chunk), expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("shape", "real", "items"),
-    [((3, 32, 32), 4096, 1024), ((1, 28, 28), 4096, 1024), ((12,), 4096, 1024), ((3, 256, 256), 64, 16),
-     ((3, 4096, 4096), 1, 1), ((1, 8000), 524, 131)],
-)  # fmt: skip
-def test_chunks_of_large_items_hold_no_more_positions(shape: tuple[int, ...], real: int, items: int) -> None:
-    assert real_chunk(torch.device("cuda"), shape) == real
-    assert real_chunk(torch.device("cpu"), shape) == 32
-    assert chunk_of(torch.device("cuda"), ITEMS_CHUNK_CPU, ITEMS_CHUNK, shape) == items
-    assert chunk_of(torch.device("cpu"), ITEMS_CHUNK_CPU, ITEMS_CHUNK, shape) == ITEMS_CHUNK_CPU
-
-
 def test_large_pictures_go_through_by_smaller_chunks_where_there_is_no_cpu() -> None:
     """On tensors that hold nothing, of which alone the sizes are seen."""
     psi = network((1, 128, 128), 3).to("meta").requires_grad_(False)
@@ -112,7 +100,7 @@ def test_large_pictures_go_through_by_smaller_chunks_where_there_is_no_cpu() -> 
 
     psi.embed = seen
     real, items = (torch.empty(3, n, 1, 128, 128, dtype=torch.float64, device="meta") for n in (100, 30))
-    aim = class_means(psi, real, real_chunk(real.device, real.shape[2:]))
+    aim = class_means(psi, real, part_of(real.device, real.shape[2:], 32))
     matching_loss(psi, aim, items.requires_grad_())
     assert batches == [256, 44, 60, 30]
 
