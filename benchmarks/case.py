@@ -33,6 +33,8 @@ class Case:
     """Side of the pictures."""
     more: int = 1
     """Codes for a picture (latent)."""
+    tuned: bool = False
+    """The pixel side by ddbench's own code too, chunks and all (latent)."""
     stage: int = 128
     """Width of the autoencoder's first stage (encode, decode)."""
 
@@ -90,6 +92,8 @@ def subjects(device: str = "cpu", precision: str = "fp32") -> dict[str, list[Com
         "latent": [
             Comparison("DM, 1 item: codes to pixels, as many items", case("latent", n=1, **large), 20.0),
             Comparison("DM, 1 item: codes to pixels, equal bytes", case("latent", n=1, more=48, **large)),
+            Comparison("the same, as many items, both sides ddbench's", case("latent", n=1, tuned=True, **large)),
+            Comparison("equal bytes, both sides ddbench's", case("latent", n=1, more=48, tuned=True, **large)),
         ],
         "encode": [
             Comparison(

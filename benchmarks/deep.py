@@ -34,7 +34,7 @@ Work = Callable[[], Any]
 
 
 def pixels(case: Case) -> Case:
-    """DM on pixels: the plain side of `latent`."""
+    """DM on pixels of the same pictures."""
     return replace(case, subject="dm", channels=3)
 
 
@@ -45,7 +45,8 @@ def codes(case: Case) -> Case:
 
 
 def plain_latent(case: Case) -> Work:
-    return plain_matching(pixels(case))
+    """The pixel side: the plain loop, unchunked, or where `tuned` ddbench's own."""
+    return (ddbench_matching if case.tuned else plain_matching)(pixels(case))
 
 
 def ddbench_latent(case: Case) -> Work:

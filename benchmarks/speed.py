@@ -44,10 +44,9 @@ def environment(side: str, threads: int) -> dict[str, str]:
 def run(side: str, case: Case, warm: int, repeats: int, threads: int, peak: bool = False) -> dict[str, Any]:
     """What a fresh process measures. Raises: SystemExit with its message where it fails."""
     order = {"side": side, "case": case.as_dict(), "warm": warm, "repeats": repeats, "threads": threads, "peak": peak}
-    child = subprocess.run(
-        [sys.executable, str(HERE / "child.py"), json.dumps(order)], env=environment(side, threads),
-        capture_output=True, text=True,
-    )  # fmt: skip
+    as_run = environment("ddbench" if case.tuned else side, threads)
+    command = [sys.executable, str(HERE / "child.py"), json.dumps(order)]
+    child = subprocess.run(command, env=as_run, capture_output=True, text=True)
     if child.returncode:
         raise SystemExit(f"The {side} side of {case.subject} failed (exit code {child.returncode}):\n{child.stderr}")
     return json.loads(child.stdout.splitlines()[-1])

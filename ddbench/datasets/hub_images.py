@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ddbench.canonical import digest
-from ddbench.datasets import hub
+from ddbench.datasets.hub_rows import HubRows
 from ddbench.datasets.image_folder import PictureConfig
 from ddbench.datasets.locations import allow_downloads
-from ddbench.datasets.picture_sets import PictureSet, Side
-from ddbench.datasets.pictures import opened
-from ddbench.errors import DataError
+from ddbench.datasets.picture_sets import PictureSet
+from ddbench.errors import DataError, did_you_mean
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import UInt8
+from ddbench.written import ADDED
 
 
 class HubImagesConfig(PictureConfig):
@@ -33,6 +28,17 @@ class HubImagesConfig(PictureConfig):
     label: str = Field("label", description="The column of labels: a ClassLabel, whole numbers from 0, or strings.")
     train: str = Field("train", description="The split to learn from.")
     test: str = Field("test", description="The split that students are scored on.")
+    classes: Annotated[tuple[str, ...], ADDED] = Field(
+        (), description="Only these classes, in this order, by the names that the set gives them; none: all of them."
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _several(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in classes if classes.count(name) > 1})
+        if twice or len(classes) == 1:
+            raise ValueError(f"{', '.join(twice)} twice" if twice else "one class alone; give two or more, or none")
+        return classes
 
 
 class HubImages(Dataset):
@@ -50,30 +56,17 @@ class HubImages(Dataset):
     def pictures(self, download: bool) -> PictureSet:
         """The rows of the two splits; reads labels, decodes nothing. Raises: DataError where something is missing."""
         config = self.config
-        splits, known = hub.splits(config.repo, config.revision, (config.train, config.test), download)
-        hub.check_columns(splits, config.repo, config.image, config.label)
-        labels, names = hub.labels(splits, config.repo, config.label, config.train)
-        train, test = (
-            Side(
-                tuple((name, i) for i in range(len(labels[name]))),
-                tuple(labels[name]),
-                tuple(f"{digest(known)[:16]} {name} {config.image} {i}" for i in range(len(labels[name]))),
-            )
-            for name in (config.train, config.test)
-        )
-        coded = {name: self._undecoded(split) for name, split in splits.items()}
-
-        def read(row: tuple[str, int]) -> UInt8[np.ndarray, "c h w"]:
-            name, i = row
-            stored, where = coded[name][i][config.image], f"row {i} of {name}"
-            if stored is None or (stored["bytes"] is None and not stored["path"]):
-                raise DataError(f"{where} has no picture.")
-            if stored["bytes"] is None:
-                return config.brought_to_size(opened(stored["path"], config.size))
-            return config.brought_to_size(opened(where, config.size, stored["bytes"]))
-
-        title = config.repo.replace("/", "_")
-        return PictureSet(title, names, train, test, config.shape, config.processing, read)
+        rows = HubRows(config.repo, config.revision, config.train, config.test, config.image, config.label, download)
+        names, kept = rows.class_names, None
+        if config.classes:
+            kept = chosen(config.classes, names, config.repo)
+            names = config.classes
+        train, test = rows.sides(kept)
+        rows.check_pictures()
+        return PictureSet(
+            config.repo.replace("/", "_"), names, train, test, config.shape, config.processing,
+            lambda row: config.brought_to_size(rows.picture(row, config.size)),
+        )  # fmt: skip
 
     def card(self) -> DatasetCard:
         config = self.config
@@ -84,13 +77,10 @@ class HubImages(Dataset):
     def load(self) -> tuple[Split, Split]:
         return self.pictures(allow_downloads()).load()
 
-    def _undecoded(self, split: Any) -> Any:
-        import datasets
 
-        feature = split.features[self.config.image]
-        if not isinstance(feature, datasets.Image):
-            raise DataError(
-                f"The column {self.config.image!r} of {self.config.repo!r} holds no pictures (the feature Image) but "
-                f"{feature}."
-            )
-        return split.select_columns([self.config.image]).cast_column(self.config.image, datasets.Image(decode=False))
+def chosen(classes: Sequence[str], names: Sequence[str], repo: str) -> list[int]:
+    """The labels of the chosen classes. Raises: DataError naming those that the set does not have."""
+    if unknown := [name for name in classes if name not in names]:
+        near = " ".join(f"{name!r}: {did_you_mean(name, names)}" for name in unknown)
+        raise DataError(f"{repo!r} has no such classes. {near}")
+    return [names.index(name) for name in classes]

@@ -149,6 +149,8 @@ def test_latents_are_dm_on_smaller_pictures_and_more_of_them() -> None:
     assert plain.shape == (CLASSES, 3, 32, 32)
     (grad,) = codes.values()
     assert grad.shape == (2 * CLASSES, 4, 4, 4)
+    (_, tuned) = deep.plain_latent(replace(case, tuned=True))()
+    assert {name: g.shape for name, g in tuned.items()} == {"x": (CLASSES, 3, 32, 32)}
 
 
 def test_encoding_and_decoding_in_parts_give_what_they_give_whole() -> None:

@@ -97,3 +97,21 @@ def test_the_hub_is_asked_only_where_downloads_are_allowed(monkeypatch):
     with pytest.raises(DataError, match=r"'some/insects' at revision 'v1' cannot be had.*DDBENCH_DOWNLOAD=1") as caught:
         HubImages(config(repo="some/insects", revision="v1")).card()
     assert "the network was asked" not in str(caught.value)
+
+
+def test_some_classes_alone_in_their_order(data):
+    datasets.DatasetDict({"train": rows(3), "test": rows(1)}).save_to_disk(str(data / "insects"))
+    loaded = load(HubImages(config(classes=("cow", "ant"))))
+    assert loaded.card.class_names == ("cow", "ant")
+    assert loaded.train.labels.tolist() == [1, 0] * 3
+    assert loaded.train.signals[:2, 0, 0, 0].tolist() == [0, 120]
+    assert (loaded.card.train_size, loaded.card.test_size, loaded.card.smallest_class) == (6, 2, 3)
+    whole = HubImages(config()).card()
+    assert loaded.card.revision != whole.revision
+    assert HubImages(config(classes=("ant", "bee", "cow"))).card().revision == whole.revision, "the same pictures"
+    assert "classes" not in config().model_dump(), "cells from before keep their keys"
+    with pytest.raises(DataError, match=r"'insects' has no such classes\. 'can': "):
+        HubImages(config(classes=("can", "ant"))).card()
+    for wrong, why in ((("ant", "ant"), "ant twice"), (("ant",), "one class alone")):
+        with pytest.raises(ValueError, match=why):
+            config(classes=wrong)
