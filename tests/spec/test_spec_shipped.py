@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from text_files import fortunes_tree
 from tiny_encoder import tiny_encoder
 
 from ddbench.datasets.imagenet import subsets
+from ddbench.planning import facts
 from ddbench.planning.expand import expand
 from ddbench.planning.load import load_suite
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.planning.plan import plan
+from ddbench.spec.cell import Cell
 from ddbench.spec.find import list_suites
 
 sys.path.append(str(Path(__file__).parents[1] / "codecs"))
@@ -25,6 +28,8 @@ pytestmark = pytest.mark.usefixtures("built_ins")
 
 COLOUR = {"stabilityai/sd-vae-ft-mse": 8, "stabilityai/stable-diffusion-x4-upscaler/vae": 4}
 GREY = [f"quality/steps-{steps}" for steps in (50, 200, 800)]
+PICTURES = 12
+"""Of a class of ImageNet's stand-in."""
 SHIPPED = {"clipart_f4": 4, "clipart_f8": 8}
 
 
@@ -33,7 +38,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small trees in the layouts that suites ask for: a card looks at ImageNet's files, but does not read them."""
     root = tmp_path_factory.mktemp("data")
     for wnid in {wnid for classes in subsets().values() for wnid, _ in classes}:
-        for part, count in (("train", 12), ("val", 2)):
+        for part, count in (("train", PICTURES), ("val", 2)):
             folder = root / "imagenet" / part / wnid
             folder.mkdir(parents=True)
             for i in range(count):
@@ -63,6 +68,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_cards() -> Iterator[None]:
+    """Cards are remembered by name: not those of other trees here, nor these elsewhere."""
+    facts._card.cache_clear()
+    yield
+    facts._card.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _all_is_there(pictures: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DDBENCH_DATA", str(pictures))
@@ -81,6 +94,17 @@ def test_shipped_suites_are_valid_and_have_the_mandatory_rows(name):
     assert missing_mandatory(cells) == []
     for planned in plan(cells):
         assert planned.used_bytes is None or planned.used_bytes <= 1.02 * planned.cap_bytes
+        if name.startswith("imagenet_subsets"):
+            assert planned.slots == imagenet_items(planned.cell)
+
+
+def imagenet_items(cell: Cell) -> int | None:
+    """Items a class by the codec's arithmetic: n · 3f²/C codes, f² smaller pictures, 8 eighths of the frequencies."""
+    if cell.budget is None or cell.codec.name == "jpeg":
+        return None
+    held = {"identity": 1, "dct": 8, "downsample": 2**2, "sd_vae_f4": 3 * 4**2 // 4, "sd_vae_f8": 3 * 8**2 // 4}
+    n = int(cell.budget.ipc or 0) * held[cell.codec.name]
+    return min(n, PICTURES) if cell.method.name == "random" else n
 
 
 def test_the_quickstart_has_what_the_readme_shows():
