@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ddbench_codecs.autoencoders import places
+from gpu_session import rows, session
 from picture_trees import clipart_tree
 from text_files import fortunes_tree
 from tiny_encoder import tiny_encoder
@@ -119,3 +120,14 @@ def test_the_quickstart_has_what_the_readme_shows():
     }
     assert wanted <= rows
     assert {c.dataset.name for c in cells} == {"fashion_mnist_small"}
+
+
+def test_the_gpu_session_asks_for_rows_that_its_suites_have(tmp_path: Path) -> None:
+    _, commands = session(tmp_path)
+    asked = rows(commands)
+    titles = {suite: [c.title for c in expand(load_suite(suite, plugins=False))] for suite, _ in asked}
+    lost = [(suite, text) for suite, text in asked if not any(text.lower() in title.lower() for title in titles[suite])]
+    assert lost == []
+    for suite in ("clipart", "imagenet_subsets"):
+        texts = [text for s, text in asked if s == suite]
+        assert [title for title in titles[suite] if not any(text in title for text in texts)] == [], "no row is left"
