@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ddbench import registry
@@ -46,12 +47,14 @@ def version(kind: Kind, choice: Choice) -> str:
 
 
 def card_of(choice: Choice) -> DatasetCard:
-    """What the dataset says of itself."""
-    return _card(registry.load("dataset", choice.name), choice.name, canonical(choice.args))
+    """What the dataset says of itself, asked once for each data folder."""
+    from ddbench.datasets.locations import data_root
+
+    return _card(registry.load("dataset", choice.name), choice.name, canonical(choice.args), data_root())
 
 
 @lru_cache(maxsize=64)
-def _card(plugin: type[Any], name: str, args: str) -> DatasetCard:
+def _card(plugin: type[Any], name: str, args: str, root: Path) -> DatasetCard:
     import json
 
     return asked(f"The dataset {name!r}", lambda: registry.build("dataset", name, json.loads(args)).card())

@@ -59,14 +59,19 @@ def work(job: Job, report: Callable[[Event], None]) -> None:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a worker. Raises: RunError where it is not there."""
+    """The device of a worker, on which float32 is float32. Raises: RunError where it is not there.
+
+    Convolutions of cuDNN would else be of 10 bits (TF32), by PyTorch's default, and matrix products are not.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise RunError(f"The device {name!r} is not usable here: {str(error).splitlines()[0]}") from error
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
     return device
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import replace
 from math import prod
 
@@ -13,17 +11,14 @@ from codec_helpers import decode, raw, target
 from ddbench_codecs.autoencoders import codec as codec_module
 from ddbench_codecs.autoencoders.adapters import ADAPTERS
 from ddbench_codecs.autoencoders.codec import Autoencoder
-from ddbench_codecs.autoencoders.config import AutoencoderConfig
 from ddbench_codecs.autoencoders.model import loaded
 from ddbench_codecs.autoencoders.pixels import Pixels
-from tiny_autoencoders import MODELS, built, kl
+from tiny_autoencoders import MODELS, built
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddbench.cost import cost_of
 from ddbench.errors import SpecError
-
-LARGE = "DDBENCH_LARGE_TESTS"
 
 
 def labels(n: int) -> Tensor:
@@ -209,28 +204,6 @@ def test_latents_keep_what_is_local() -> None:
     codec = built("tiny", target(3, 12, 12))
     assert codec.code_augmentation("color_crop_cutout_flip_scale_rotate") == "crop_cutout_flip_scale"
     assert codec.code_augmentation("color") == ""
-
-
-@pytest.mark.large
-@pytest.mark.skipif(not os.environ.get(LARGE), reason=f"a full-size network: set {LARGE}=1")
-def test_a_full_size_autoencoder(tmp_path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    """Stable Diffusion's architecture with random weights on 256 × 256: shapes, seconds, bytes."""
-    n = 4
-    widths = {"block_out_channels": (128, 256, 512, 512), "norm_num_groups": 32, "layers_per_block": 2}
-    kl(2 ** (n - 1), **widths).save_pretrained(tmp_path / "sd")
-    monkeypatch.setenv("DDBENCH_MODELS", str(tmp_path))
-    codec = Autoencoder(AutoencoderConfig(model="sd"), target(3, 256, 256, n_classes=10))
-    assert codec.leaves()[0].shape == (4, 32, 32)
-    assert codec.leaves()[0].lr_scale == 1 / 48
-    assert codec.decoder_bytes == 4 * 49_490_199, "49.5 million weights decode"
-    x = codec.target.signal.normalise(raw(2, 3, 256, 256))
-    encode(codec, x[:1])
-    start = time.process_time()
-    z = encode(codec, x)
-    seconds = (time.process_time() - start) / len(x)
-    assert decode(codec, {"z": z}, labels(2)).shape == x.shape
-    with capsys.disabled():
-        print(f"\nfull-size autoencoder: {seconds:.2f} s of a processor to encode a picture of 256 × 256")
 
 
 def test_operations_are_those_of_its_convolutions_and_products() -> None:

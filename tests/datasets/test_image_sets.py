@@ -1,8 +1,7 @@
-"""ImageNet's subsets, Imagenette and one's own folders, on small trees in their layouts; and a cell run on one."""
+"""ImageNet's subsets, Imagenette and one's own folders, on small trees in their layouts."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import yaml
 from picture_trees import imagenet_tree, picture
 from pydantic import ValidationError
 
-from ddbench.cli.main import execute
 from ddbench.data import load
 from ddbench.datasets.image_folder import ImageFolder, ImageFolderConfig
 from ddbench.datasets.imagenet import ImagenetSubset, SubsetConfig
@@ -200,28 +198,3 @@ def test_where_the_data_folder_lies_is_not_in_the_key(data):
         ImageFolder(ImageFolderConfig(name="one")).card()
     with pytest.raises(ValidationError, match="std should have one value or 3"):
         ImageFolderConfig(std=(0.1, 0.2))
-
-
-SUITE = """
-ddbench: 1
-name: small_tree
-version: 1
-description: Random selection on a small tree in ImageNet's layout.
-protocol: {name: small, students: 1, networks: {auto: {width: 4}}, epochs: 2, columns: equal_epochs, augment: none}
-grid:
-  - datasets: {imagenet_subset: {subset: nette, size: 32}}
-    codecs: [identity, downsample]
-    methods: random
-    budgets: {ipc: 1}
-    network: {auto: {width: 4}}
-"""
-
-
-def test_cells_run_on_a_small_tree(data, monkeypatch, capsys):
-    imagenet_tree(data / "imagenet", NETTE)
-    monkeypatch.chdir(data)
-    (data / "small_tree.yaml").write_text(SUITE)
-    code = execute(["run", "small_tree.yaml", "--out", "out", "--engine", "inline", "--device", "cpu", "--no-report"])
-    assert code == 0, capsys.readouterr()
-    results = [json.loads(path.read_text()) for path in (data / "out").rglob("result*.json")]
-    assert [r["status"] for r in results] == ["ok"] * 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ddbench_codecs.autoencoders import places
+from gpu_session import rows, session
 from picture_trees import clipart_tree
 from text_files import fortunes_tree
 from tiny_encoder import tiny_encoder
@@ -16,6 +17,7 @@ from ddbench.planning.expand import expand
 from ddbench.planning.load import load_suite
 from ddbench.planning.mandatory import missing_mandatory
 from ddbench.planning.plan import plan
+from ddbench.spec.cell import Cell
 from ddbench.spec.find import list_suites
 
 sys.path.append(str(Path(__file__).parents[1] / "codecs"))
@@ -25,6 +27,8 @@ pytestmark = pytest.mark.usefixtures("built_ins")
 
 COLOUR = {"stabilityai/sd-vae-ft-mse": 8, "stabilityai/stable-diffusion-x4-upscaler/vae": 4}
 GREY = [f"quality/steps-{steps}" for steps in (50, 200, 800)]
+PICTURES = 12
+"""Of a class of ImageNet's stand-in."""
 SHIPPED = {"clipart_f4": 4, "clipart_f8": 8}
 
 
@@ -33,7 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small trees in the layouts that suites ask for: a card looks at ImageNet's files, but does not read them."""
     root = tmp_path_factory.mktemp("data")
     for wnid in {wnid for classes in subsets().values() for wnid, _ in classes}:
-        for part, count in (("train", 12), ("val", 2)):
+        for part, count in (("train", PICTURES), ("val", 2)):
             folder = root / "imagenet" / part / wnid
             folder.mkdir(parents=True)
             for i in range(count):
@@ -81,6 +85,17 @@ def test_shipped_suites_are_valid_and_have_the_mandatory_rows(name):
     assert missing_mandatory(cells) == []
     for planned in plan(cells):
         assert planned.used_bytes is None or planned.used_bytes <= 1.02 * planned.cap_bytes
+        if name.startswith("imagenet_subsets"):
+            assert planned.slots == imagenet_items(planned.cell)
+
+
+def imagenet_items(cell: Cell) -> int | None:
+    """Items a class by the codec's arithmetic: n · 3f²/C codes, f² smaller pictures, 8 eighths of the frequencies."""
+    if cell.budget is None or cell.codec.name == "jpeg":
+        return None
+    held = {"identity": 1, "dct": 8, "downsample": 2**2, "sd_vae_f4": 3 * 4**2 // 4, "sd_vae_f8": 3 * 8**2 // 4}
+    n = int(cell.budget.ipc or 0) * held[cell.codec.name]
+    return min(n, PICTURES) if cell.method.name == "random" else n
 
 
 def test_the_quickstart_has_what_the_readme_shows():
@@ -95,3 +110,14 @@ def test_the_quickstart_has_what_the_readme_shows():
     }
     assert wanted <= rows
     assert {c.dataset.name for c in cells} == {"fashion_mnist_small"}
+
+
+def test_the_gpu_session_asks_for_rows_that_its_suites_have(tmp_path: Path) -> None:
+    _, commands = session(tmp_path)
+    asked = rows(commands)
+    titles = {suite: [c.title for c in expand(load_suite(suite, plugins=False))] for suite, _ in asked}
+    lost = [(suite, text) for suite, text in asked if not any(text.lower() in title.lower() for title in titles[suite])]
+    assert lost == []
+    for suite in ("clipart", "imagenet_subsets"):
+        texts = [text for s, text in asked if s == suite]
+        assert [title for title in titles[suite] if not any(text in title for text in texts)] == [], "no row is left"
