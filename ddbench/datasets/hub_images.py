@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from ddbench.canonical import digest
 from ddbench.datasets import hub
+from ddbench.datasets.hub_rows import chosen, kept, opener
 from ddbench.datasets.image_folder import PictureConfig
 from ddbench.datasets.locations import allow_downloads
 from ddbench.datasets.picture_sets import PictureSet, Side
-from ddbench.datasets.pictures import opened
 from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import UInt8
+from ddbench.written import ADDED
 
 
 class HubImagesConfig(PictureConfig):
@@ -33,6 +30,9 @@ class HubImagesConfig(PictureConfig):
     label: str = Field("label", description="The column of labels: a ClassLabel, whole numbers from 0, or strings.")
     train: str = Field("train", description="The split to learn from.")
     test: str = Field("test", description="The split that students are scored on.")
+    classes: Annotated[tuple[str | int, ...], ADDED] = Field(
+        (), description="Keep these alone, by name or label; they are renumbered in this order. Empty: all."
+    )
 
 
 class HubImages(Dataset):
@@ -50,30 +50,34 @@ class HubImages(Dataset):
     def pictures(self, download: bool) -> PictureSet:
         """The rows of the two splits; reads labels, decodes nothing. Raises: DataError where something is missing."""
         config = self.config
-        splits, known = hub.splits(config.repo, config.revision, (config.train, config.test), download)
+        splits = hub.splits(config.repo, config.revision, (config.train, config.test), download)
         hub.check_columns(splits, config.repo, config.image, config.label)
         labels, names = hub.labels(splits, config.repo, config.label, config.train)
-        train, test = (
-            Side(
-                tuple((name, i) for i in range(len(labels[name]))),
-                tuple(labels[name]),
-                tuple(f"{digest(known)[:16]} {name} {config.image} {i}" for i in range(len(labels[name]))),
+        wanted = chosen(names, config.classes, config.repo) if config.classes else range(len(names))
+        known = digest(hub.known_by(config.repo, config.revision))[:16]
+
+        def side(name: str) -> Side:
+            rows, renumbered = kept(labels[name], wanted)
+            self._check_rows(name, [names[k] for k in wanted], renumbered)
+            known_by = tuple(f"{known} {name} {config.image} {i}" for i in rows)
+            return Side(tuple((name, i) for i in rows), tuple(renumbered), known_by)
+
+        read = opener(splits, config.repo, config.image)
+        title, class_names = config.repo.replace("/", "_"), tuple(names[k] for k in wanted)
+        return PictureSet(
+            title, class_names, side(config.train), side(config.test), config.shape, config.processing,
+            lambda row: config.brought_to_size(read(row, config.size)),
+        )  # fmt: skip
+
+    def _check_rows(self, split: str, names: list[str], labels: list[int]) -> None:
+        """Raises: DataError naming each of the chosen classes that has no row in the split."""
+        present = set(labels)
+        lacking = [name for k, name in enumerate(names) if k not in present]
+        if self.config.classes and lacking:
+            raise DataError(
+                f"The split {split!r} of {self.config.repo!r} has no rows of {', '.join(map(repr, lacking))}. Leave "
+                "them out of the argument 'classes', or name another split."
             )
-            for name in (config.train, config.test)
-        )
-        coded = {name: self._undecoded(split) for name, split in splits.items()}
-
-        def read(row: tuple[str, int]) -> UInt8[np.ndarray, "c h w"]:
-            name, i = row
-            stored, where = coded[name][i][config.image], f"row {i} of {name}"
-            if stored is None or (stored["bytes"] is None and not stored["path"]):
-                raise DataError(f"{where} has no picture.")
-            if stored["bytes"] is None:
-                return config.brought_to_size(opened(stored["path"], config.size))
-            return config.brought_to_size(opened(where, config.size, stored["bytes"]))
-
-        title = config.repo.replace("/", "_")
-        return PictureSet(title, names, train, test, config.shape, config.processing, read)
 
     def card(self) -> DatasetCard:
         config = self.config
@@ -83,14 +87,3 @@ class HubImages(Dataset):
 
     def load(self) -> tuple[Split, Split]:
         return self.pictures(allow_downloads()).load()
-
-    def _undecoded(self, split: Any) -> Any:
-        import datasets
-
-        feature = split.features[self.config.image]
-        if not isinstance(feature, datasets.Image):
-            raise DataError(
-                f"The column {self.config.image!r} of {self.config.repo!r} holds no pictures (the feature Image) but "
-                f"{feature}."
-            )
-        return split.select_columns([self.config.image]).cast_column(self.config.image, datasets.Image(decode=False))

@@ -1,35 +1,49 @@
-"""Ten-class subsets of ImageNet-1k, from a folder tree by WordNet id."""
+"""Ten-class subsets of ImageNet-1k, from a folder tree by WordNet id or a copy in the `datasets` library's format."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import Field, field_validator
 
-from ddbench.datasets.locations import DATA_VARIABLE, data_root
+from ddbench.datasets import hub
+from ddbench.datasets.hub_rows import opener
+from ddbench.datasets.imagenet_rows import labels_of, sides
+from ddbench.datasets.locations import DATA_VARIABLE, allow_downloads, data_root
 from ddbench.datasets.picture_folders import files_in, side
 from ddbench.datasets.picture_sets import PictureSet, Side
 from ddbench.datasets.pictures import PROCESSING, centre_crop, channels_first, opened
 from ddbench.errors import DataError, did_you_mean
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.interfaces.plugin import PluginConfig
+from ddbench.written import ADDED
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 LISTS = Path(__file__).parent / "files" / "imagenet_subsets.yaml"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FAMILY = "imagenet"
+FOLDER = FAMILY = "imagenet"
 """Of all subsets, so that a decoder trained on ImageNet, or on another part of it, is paid for on each."""
 LICENCE = "ImageNet's terms of access: non-commercial research and education"
 SIZE = Field(256, ge=8, le=1024, description="Side of the square pictures: short side brought to it, middle cut out.")
 
 
 @cache
+def indexed() -> dict[str, tuple[tuple[int, str, str], ...]]:
+    """(place among the sorted 1000 WordNet ids, WordNet id, class name) in label order, of each subset."""
+    known = yaml.safe_load(LISTS.read_text(encoding="utf-8"))
+    return {name: tuple((i, wnid, label) for i, wnid, label in one["classes"]) for name, one in known.items()}
+
+
+@cache
 def subsets() -> dict[str, tuple[tuple[str, str], ...]]:
     """(WordNet id, class name) in label order, of each subset."""
-    known = yaml.safe_load(LISTS.read_text(encoding="utf-8"))
-    return {name: tuple((wnid, label) for _, wnid, label in one["classes"]) for name, one in known.items()}
+    return {name: tuple((wnid, label) for _, wnid, label in classes) for name, classes in indexed().items()}
 
 
 @cache
@@ -39,11 +53,18 @@ def aliases() -> dict[str, str]:
     return {alias: name for name, one in known.items() for alias in (name, *one["aliases"])}
 
 
-def cropped(name: str, class_names: tuple[str, ...], train: Side, test: Side, size: int) -> PictureSet:
-    """Two sides of photographs, each cut to its middle square."""
+def cropped(
+    name: str,
+    class_names: tuple[str, ...],
+    train: Side,
+    test: Side,
+    size: int,
+    read: Callable[[Any, int], Image] = opened,
+) -> PictureSet:
+    """Two sides of photographs, each cut to its middle square; `read` opens one of a side's files."""
     return PictureSet(
         name, class_names, train, test, (3, size, size), f"centre crop, {PROCESSING}",
-        lambda path: channels_first(centre_crop(opened(path, size), size)),
+        lambda file: channels_first(centre_crop(read(file, size), size)),
     )  # fmt: skip
 
 
@@ -53,6 +74,17 @@ class SubsetConfig(PluginConfig):
         description="Which ten classes: imagenette, imagewoof, …, imagenet_a, or a short name such as nette.",
     )
     size: int = SIZE
+    repo: Annotated[str, ADDED] = Field(
+        "", description="ImageNet-1k in the format of the `datasets` library: a name on the hub, or a folder below the "
+        "data folder. Default: the folder imagenet, a tree by WordNet id or such a copy."
+    )  # fmt: skip
+    revision: Annotated[str, ADDED] = Field("", description="Commit or tag of the hub's dataset; required there.")
+    image: Annotated[str, ADDED] = Field("image", description="Of such a set, the column of pictures.")
+    label: Annotated[str, ADDED] = Field("label", description="Of such a set, the column of labels.")
+    train: Annotated[str, ADDED] = Field("train", description="Of such a set, the split to learn from.")
+    validation: Annotated[str, ADDED] = Field(
+        "validation", description="Of such a set, the split that students are scored on."
+    )
 
     @field_validator("subset")
     @classmethod
@@ -77,13 +109,15 @@ class ImagenetSubset(Dataset):
 
     @classmethod
     def fetch(cls, config: SubsetConfig, download: bool, tell: Callable[[float], None]) -> str:
-        return cls(config).pictures().decode(tell)
+        return cls(config).pictures(download).decode(tell)
 
-    def pictures(self) -> PictureSet:
-        """The files by a scan of the tree. Raises: DataError naming every class that is missing."""
-        classes = subsets()[self.config.subset]
+    def pictures(self, download: bool = False) -> PictureSet:
+        """The files or rows, none of them read. Raises: DataError naming every class that is missing."""
+        config, root = self.config, data_root() / FOLDER
+        if config.repo or hub.is_copy(root):
+            return self._rows(config.repo or FOLDER, download)
+        classes = subsets()[config.subset]
         wnids = [wnid for wnid, _ in classes]
-        root = data_root() / "imagenet"
         missing = [
             f"{part}/{wnid} ({name})"
             for part in ("train", "val")
@@ -93,18 +127,42 @@ class ImagenetSubset(Dataset):
         if missing:
             lacking = ", ".join(missing) if len(missing) < 2 * len(classes) else f"all of {', '.join(wnids)}"
             raise DataError(
-                f"The subset {self.config.subset!r} needs ImageNet-1k's pictures of its ten classes below {root}. "
+                f"The subset {config.subset!r} needs ImageNet-1k's pictures of its ten classes below {root}. "
                 f"Missing or empty: {lacking}.",
                 f"Get ILSVRC 2012 (the training and validation pictures) from "
                 f"image-net.org under its terms, and put them as train/WNID/*.JPEG and val/WNID/*.JPEG: the validation "
-                f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder).",
+                f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder). Or let "
+                "that folder be a copy in the format of the `datasets` library (save_to_disk or Parquet files).",
             )
-        name = f"imagenet_subset_{self.config.subset}"
         names = tuple(name for _, name in classes)
-        return cropped(name, names, side(root / "train", wnids), side(root / "val", wnids), self.config.size)
+        return cropped(self._title, names, side(root / "train", wnids), side(root / "val", wnids), config.size)
+
+    def _rows(self, repo: str, download: bool) -> PictureSet:
+        config, classes = self.config, indexed()[self.config.subset]
+        splits = (config.train, config.validation)
+        found = hub.splits(repo, config.revision, splits, download, ("train", "validation"))
+        hub.check_columns(found, repo, config.image, config.label)
+        read = opener(found, repo, config.image)
+        labels, names = hub.labels(found, repo, config.label, config.train)
+        wanted = labels_of(classes, names, repo)
+        known = partial(hub.known_by, repo, config.revision)
+        (train, test), missing = sides(splits, found, config.image, labels, wanted, classes, known)
+        if missing:
+            lacking = ", ".join(missing)
+            raise DataError(
+                f"The subset {config.subset!r} needs ImageNet-1k's pictures of its ten classes in {repo!r}. Missing or "
+                f"empty: {lacking}.",
+                "Take a copy of all of ImageNet-1k, or name other splits with the arguments 'train' and 'validation'.",
+            )
+        names = tuple(name for *_, name in classes)
+        return cropped(self._title, names, train, test, config.size, read)
+
+    @property
+    def _title(self) -> str:
+        return f"imagenet_subset_{self.config.subset}"
 
     def card(self) -> DatasetCard:
         return self.pictures().card(MEAN, STD, LICENCE, family=FAMILY)
 
     def load(self) -> tuple[Split, Split]:
-        return self.pictures().load()
+        return self.pictures(allow_downloads()).load()
