@@ -46,9 +46,10 @@ def plan(suite: str, device: str, threads: int) -> None:
     click.echo(
         f"\nIn all {len(cells)} cells, {sum(p.students for p in found)} students, {_disk(found)} on disk at most."
     )
+    most = max(found, key=lambda p: p.memory_bytes)
     click.echo(
-        f"A cell takes about {bytes_in_words(max(p.memory_bytes for p in found))} of memory on a CPU, "
-        "within a factor of about two. "
+        f"A cell takes up to about {bytes_in_words(most.memory_bytes)} of memory on a CPU, within a factor of about "
+        f"two; most for {most.cell.title.rsplit(' · ', 1)[0]}. "
         f"The signals of its datasets are {bytes_in_words(_decoded(cells))}."
     )
     click.echo(_hours(found, device, threads))

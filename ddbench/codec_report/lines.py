@@ -58,16 +58,21 @@ class Line:
         return digest([SEMANTICS, told, budgets, mine, revision, fit_revision, run_on])
 
 
-def lines(asked: Asked, card: DatasetCard, fit_classes: int) -> tuple[list[Line], list[Without]]:
-    """(what is measured, what is not and why). One line where no leaf of a codec is written in the storage type."""
+def lines(asked: Asked, card: DatasetCard, fit_classes: int) -> tuple[list[Line], list[Without], list[DdbenchError]]:
+    """(what is measured, what is not and why, the errors behind it).
+
+    One line where no leaf of a codec is written in the storage type.
+    """
     found: list[Line] = []
     without: list[Without] = []
-    for choice in asked.codecs or list(_installed(without)):
+    errors: list[DdbenchError] = []
+    for choice in asked.codecs or list(_installed(without, errors)):
         try:
             found += _of(choice, asked, card, fit_classes)
         except DdbenchError as error:
+            errors.append(error)
             without.append(Without(label=label(choice), why=" ".join(str(error).split()), failed=False))
-    return found, without
+    return found, without, errors
 
 
 def label(codec: Choice) -> str:
@@ -103,10 +108,11 @@ def _check_classes(leaves: Sequence, card: DatasetCard, fit_classes: int) -> Non
         )
 
 
-def _installed(without: list[Without]) -> Iterator[Choice]:
+def _installed(without: list[Without], errors: list[DdbenchError]) -> Iterator[Choice]:
     """Every installed codec that needs no arguments."""
     for name in registry.names("codec"):
         try:
             yield full_args("codec", Choice(name=name))
         except DdbenchError as error:
+            errors.append(error)
             without.append(Without(label=name, why=" ".join(str(error).split()), failed=False))

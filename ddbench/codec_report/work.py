@@ -22,7 +22,7 @@ from ddbench.codec_report.lines import SEMANTICS, Line, lines
 from ddbench.codec_report.measure import Bench, Schooling, measure
 from ddbench.codec_report.schema import CodecReport, Row, Without
 from ddbench.data import Data
-from ddbench.errors import DdbenchError, RunError
+from ddbench.errors import DataError, DdbenchError, RunError
 from ddbench.evaluate.trainingset import SplitSet
 from ddbench.interfaces.dataset import DatasetCard
 from ddbench.interfaces.network import measures
@@ -75,10 +75,15 @@ def plan(asked: Asked, run_on: str) -> Plan:
     card = card_of(asked.dataset)
     fit_card = card if asked.fit_on is None else card_of(asked.fit_on)
     check_same_signals(card, fit_card)
-    found, without = lines(asked, card, fit_card.n_classes)
+    found, without, errors = lines(asked, card, fit_card.n_classes)
     if not found:
         told = "\n".join(f"  {one.label}: {one.why}" for one in without)
-        raise RunError(f"No codec takes the signals of {card.name!r}, shape {card.signal.shape}:\n{told}")
+        lacking = sum(isinstance(error, DataError) for error in errors)
+        if lacking == len(errors):
+            raise DataError(f"No codec can be measured: files that they need are missing or damaged.\n{told}")
+        which = f", or their files are missing or damaged ({lacking} of {len(errors)})" if lacking else ""
+        signals = f"the signals of {card.name!r}, shape {card.signal.shape}"
+        raise RunError(f"No codec can be measured: they do not take {signals}{which}.\n{told}")
     students: tuple[str, ...] = ()
     if asked.network is not None:
         network, known = asked.network, version("network", asked.network)

@@ -11,12 +11,27 @@ from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, data_ro
 from ddbench.errors import DataError, did_you_mean
 
 
-def splits(repo: str, revision: str, names: tuple[str, ...], download: bool) -> tuple[dict[str, Any], Any]:
-    """(splits by name, what they are known by). Raises: DataError where one is missing or unreadable."""
+def splits(
+    repo: str, revision: str, names: tuple[str, ...], download: bool, arguments: tuple[str, ...] = ("train", "test")
+) -> dict[str, Any]:
+    """The splits by name; `arguments` are what names them. Raises: DataError where one is missing or unreadable."""
     local = data_root() / repo
     if local.is_dir():
-        return {name: _local(local, name) for name in names}, _listing(local)
-    return {name: _hub(repo, revision, name, download) for name in names}, [repo, revision]
+        return {name: _local(local, name, arguments) for name in names}
+    return {name: _hub(repo, revision, name, download) for name in names}
+
+
+def known_by(repo: str, revision: str) -> list[str]:
+    """What changes whenever the set does: names and content of a local copy's files, else repository and revision."""
+    local = data_root() / repo
+    return _listing(local) if local.is_dir() else [repo, revision]
+
+
+def is_copy(folder: Path) -> bool:
+    """Whether the folder holds a set by save_to_disk, or Parquet files in itself or one folder down."""
+    if (folder / "dataset_dict.json").exists():
+        return True
+    return any(next(folder.glob(pattern), None) for pattern in ("*.parquet", "*/*.parquet"))
 
 
 def check_columns(found: dict[str, Any], repo: str, *columns: str) -> None:
@@ -66,7 +81,7 @@ def _hub(repo: str, revision: str, split: str, download: bool) -> Any:
         ) from error
 
 
-def _local(folder: Path, split: str) -> Any:
+def _local(folder: Path, split: str, arguments: tuple[str, ...]) -> Any:
     """One split of a local copy. Raises: DataError where it is missing or unreadable."""
     import datasets
 
@@ -80,7 +95,7 @@ def _local(folder: Path, split: str) -> Any:
         raise DataError(f"{folder} cannot be read: {type(error).__name__}: {' '.join(str(error).split())}.") from error
     raise DataError(
         f"{folder} has no split {split!r}: neither a folder of that name by save_to_disk, nor {split}.parquet, nor "
-        f"{split}-*.parquet. Name another split with the arguments 'train' and 'test'."
+        f"{split}-*.parquet. Name another split with the arguments {' and '.join(map(repr, arguments))}."
     )
 
 

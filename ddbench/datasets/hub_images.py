@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from ddbench.datasets.hub_rows import HubRows
+from ddbench.canonical import digest
+from ddbench.datasets import hub
+from ddbench.datasets.hub_rows import chosen, kept, opener
 from ddbench.datasets.image_folder import PictureConfig
 from ddbench.datasets.locations import allow_downloads
-from ddbench.datasets.picture_sets import PictureSet
-from ddbench.errors import DataError, did_you_mean
+from ddbench.datasets.picture_sets import PictureSet, Side
+from ddbench.errors import DataError
 from ddbench.interfaces.dataset import Dataset, DatasetCard, Split
 from ddbench.written import ADDED
 
@@ -28,17 +30,9 @@ class HubImagesConfig(PictureConfig):
     label: str = Field("label", description="The column of labels: a ClassLabel, whole numbers from 0, or strings.")
     train: str = Field("train", description="The split to learn from.")
     test: str = Field("test", description="The split that students are scored on.")
-    classes: Annotated[tuple[str, ...], ADDED] = Field(
-        (), description="Only these classes, in this order, by the names that the set gives them; none: all of them."
+    classes: Annotated[tuple[str | int, ...], ADDED] = Field(
+        (), description="Keep these alone, by name or label; they are renumbered in this order. Empty: all."
     )
-
-    @field_validator("classes")
-    @classmethod
-    def _several(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        twice = sorted({name for name in classes if classes.count(name) > 1})
-        if twice or len(classes) == 1:
-            raise ValueError(f"{', '.join(twice)} twice" if twice else "one class alone; give two or more, or none")
-        return classes
 
 
 class HubImages(Dataset):
@@ -56,17 +50,34 @@ class HubImages(Dataset):
     def pictures(self, download: bool) -> PictureSet:
         """The rows of the two splits; reads labels, decodes nothing. Raises: DataError where something is missing."""
         config = self.config
-        rows = HubRows(config.repo, config.revision, config.train, config.test, config.image, config.label, download)
-        names, kept = rows.class_names, None
-        if config.classes:
-            kept = chosen(config.classes, names, config.repo)
-            names = config.classes
-        train, test = rows.sides(kept)
-        rows.check_pictures()
+        splits = hub.splits(config.repo, config.revision, (config.train, config.test), download)
+        hub.check_columns(splits, config.repo, config.image, config.label)
+        labels, names = hub.labels(splits, config.repo, config.label, config.train)
+        wanted = chosen(names, config.classes, config.repo) if config.classes else range(len(names))
+        known = digest(hub.known_by(config.repo, config.revision))[:16]
+
+        def side(name: str) -> Side:
+            rows, renumbered = kept(labels[name], wanted)
+            self._check_rows(name, [names[k] for k in wanted], renumbered)
+            known_by = tuple(f"{known} {name} {config.image} {i}" for i in rows)
+            return Side(tuple((name, i) for i in rows), tuple(renumbered), known_by)
+
+        read = opener(splits, config.repo, config.image)
+        title, class_names = config.repo.replace("/", "_"), tuple(names[k] for k in wanted)
         return PictureSet(
-            config.repo.replace("/", "_"), names, train, test, config.shape, config.processing,
-            lambda row: config.brought_to_size(rows.picture(row, config.size)),
+            title, class_names, side(config.train), side(config.test), config.shape, config.processing,
+            lambda row: config.brought_to_size(read(row, config.size)),
         )  # fmt: skip
+
+    def _check_rows(self, split: str, names: list[str], labels: list[int]) -> None:
+        """Raises: DataError naming each of the chosen classes that has no row in the split."""
+        present = set(labels)
+        lacking = [name for k, name in enumerate(names) if k not in present]
+        if self.config.classes and lacking:
+            raise DataError(
+                f"The split {split!r} of {self.config.repo!r} has no rows of {', '.join(map(repr, lacking))}. Leave "
+                "them out of the argument 'classes', or name another split."
+            )
 
     def card(self) -> DatasetCard:
         config = self.config
@@ -76,11 +87,3 @@ class HubImages(Dataset):
 
     def load(self) -> tuple[Split, Split]:
         return self.pictures(allow_downloads()).load()
-
-
-def chosen(classes: Sequence[str], names: Sequence[str], repo: str) -> list[int]:
-    """The labels of the chosen classes. Raises: DataError naming those that the set does not have."""
-    if unknown := [name for name in classes if name not in names]:
-        near = " ".join(f"{name!r}: {did_you_mean(name, names)}" for name in unknown)
-        raise DataError(f"{repo!r} has no such classes. {near}")
-    return [names.index(name) for name in classes]

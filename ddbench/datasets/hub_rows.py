@@ -1,91 +1,86 @@
-"""The labelled pictures of two splits of a set that the `datasets` library reads; whole, or of some classes alone."""
+"""Rows of pictures in the format of the `datasets` library: which are kept, what they are called, how one is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from ddbench.canonical import digest
-from ddbench.datasets import hub
-from ddbench.datasets.picture_sets import Side
 from ddbench.datasets.pictures import opened
-from ddbench.errors import DataError
+from ddbench.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Row = tuple[str, int]
+"""A split's name and a row's number in it."""
 
-@dataclass(frozen=True)
-class HubRows:
-    """Where the pictures are: names of the set, of its splits and of its columns, and whether it may be downloaded."""
 
-    repo: str
-    revision: str
-    train: str
-    test: str
-    image: str
-    label: str
-    download: bool
+def opener(found: dict[str, Any], repo: str, column: str) -> Callable[[Row, int], Image]:
+    """What opens a row's picture at a size that is wanted. Raises: DataError where the column holds no pictures."""
+    coded = {name: undecoded(split, repo, column) for name, split in found.items()}
 
-    @cached_property
-    def _found(self) -> tuple[dict[str, Any], Any]:
-        splits, known = hub.splits(self.repo, self.revision, (self.train, self.test), self.download)
-        hub.check_columns(splits, self.repo, self.image, self.label)
-        return splits, known
-
-    @cached_property
-    def _labelled(self) -> tuple[dict[str, list[int]], tuple[str, ...]]:
-        return hub.labels(self._found[0], self.repo, self.label, self.train)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Of all classes of the set, by label."""
-        return self._labelled[1]
-
-    def sides(self, classes: Sequence[int] | None = None) -> tuple[Side, Side]:
-        """(train, test), in the order of the set; of these labels alone where given, the k-th of them called k.
-
-        Raises: DataError where the set is missing or lacks a column.
-        """
-        (labels, names), known = self._labelled, digest(self._found[1])[:16]
-        called = {label: k for k, label in enumerate(range(len(names)) if classes is None else classes)}
-
-        def side(split: str) -> Side:
-            kept = [(i, called[label]) for i, label in enumerate(labels[split]) if label in called]
-            return Side(
-                tuple((split, i) for i, _ in kept),
-                tuple(k for _, k in kept),
-                tuple(f"{known} {split} {self.image} {i}" for i, _ in kept),
-            )
-
-        return side(self.train), side(self.test)
-
-    def picture(self, row: tuple[str, int], size: int) -> Image:
-        """The picture of (split, row), opened for `size` pixels. Raises: DataError where there is none."""
-        split, i = row
-        stored, where = self._coded[split][i][self.image], f"row {i} of {split}"
+    def read(row: Row, wanted: int) -> Image:
+        name, i = row
+        stored, where = coded[name][i][column], f"row {i} of {name}"
         if stored is None or (stored["bytes"] is None and not stored["path"]):
             raise DataError(f"{where} has no picture.")
         if stored["bytes"] is None:
-            return opened(stored["path"], size)
-        return opened(where, size, stored["bytes"])
+            return opened(stored["path"], wanted)
+        return opened(where, wanted, stored["bytes"])
 
-    @cached_property
-    def _coded(self) -> dict[str, Any]:
-        import datasets
+    return read
 
-        found = {}
-        for name, split in self._found[0].items():
-            feature = split.features[self.image]
-            if not isinstance(feature, datasets.Image):
-                raise DataError(
-                    f"The column {self.image!r} of {self.repo!r} holds no pictures (the feature Image) but {feature}."
-                )
-            found[name] = split.select_columns([self.image]).cast_column(self.image, datasets.Image(decode=False))
-        return found
 
-    def check_pictures(self) -> None:
-        """Raises: DataError where the column holds something else."""
-        _ = self._coded
+def undecoded(split: Any, repo: str, column: str) -> Any:
+    """The column alone, its pictures as stored bytes. Raises: DataError where it holds no pictures."""
+    import datasets
+
+    feature = split.features[column]
+    if not isinstance(feature, datasets.Image):
+        raise DataError(f"The column {column!r} of {repo!r} holds no pictures (the feature Image) but {feature}.")
+    return split.select_columns([column]).cast_column(column, datasets.Image(decode=False))
+
+
+def chosen(names: Sequence[str], wanted: Sequence[str | int], repo: str) -> list[int]:
+    """The labels of classes that are wanted by name or by label, in their order.
+
+    Raises: DataError naming all that are not there, or are given twice.
+    """
+    index = {name: k for k, name in enumerate(names)}
+    labels, faults = list[int](), list[str]()
+    for one in wanted:
+        k = one if isinstance(one, int) else index.get(one, -1)
+        if not 0 <= k < len(names):
+            near = f"labels go from 0 to {len(names) - 1}" if isinstance(one, int) else did_you_mean(one, names)
+            faults.append(f"there is no class {one!r} ({near.rstrip('.')})")
+        elif k in labels:
+            faults.append(f"the class {one!r} is given twice (it is label {k}, {names[k]!r})")
+        else:
+            labels.append(k)
+    if faults:
+        raise DataError(f"Of the {len(names)} classes of {repo!r}, {'; '.join(faults)}. Mend the argument 'classes'.")
+    return labels
+
+
+def kept(labels: Sequence[int], wanted: Sequence[int]) -> tuple[list[int], list[int]]:
+    """(rows whose label is wanted, their new labels: places in `wanted`)."""
+    place = {label: k for k, label in enumerate(wanted)}
+    rows = [i for i, label in enumerate(labels) if label in place]
+    return rows, [place[labels[i]] for i in rows]
+
+
+def stored_as(split: Any, column: str, rows: Sequence[int]) -> list[tuple[str, int]] | None:
+    """(file name, bytes) of the pictures as they are stored, none of them read; None where one has no such name."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    pc = cast("Any", compute)  # its functions are made when it is imported
+
+    names, sizes = list[str | None](), list[int | None]()
+    taken = pa.array(rows, pa.int64())
+    for field, into, of in (("path", names, lambda x: x), ("bytes", sizes, pc.binary_length)):
+        chunks = [of(pc.struct_field(chunk, field)) for chunk in split.data.column(column).chunks]
+        into += pa.chunked_array(chunks).take(taken).to_pylist() if chunks else []
+    pairs = [(os.path.basename(name), size) for name, size in zip(names, sizes) if name and size is not None]
+    return pairs if len(pairs) == len(rows) else None

@@ -48,7 +48,7 @@ class HubText(Dataset):
     def texts(self, download: bool = False) -> TextSet:
         """Raises: DataError where a split is missing, or naming the rows of what is wrong."""
         config = self.config
-        splits, _ = hub.splits(config.repo, config.revision, (config.train, config.test), download)
+        splits = hub.splits(config.repo, config.revision, (config.train, config.test), download)
         hub.check_columns(splits, config.repo, config.text, config.label)
         labels, names = hub.labels(splits, config.repo, config.label, config.train)
         sides: list[list[Row]] = []

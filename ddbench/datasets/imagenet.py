@@ -1,15 +1,18 @@
-"""Ten-class subsets of ImageNet-1k, from a folder tree by WordNet id or from a copy of the `datasets` library."""
+"""Ten-class subsets of ImageNet-1k, from a folder tree by WordNet id or a copy in the `datasets` library's format."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import yaml
 from pydantic import Field, field_validator
 
-from ddbench.datasets.hub_rows import HubRows
-from ddbench.datasets.imagenet_copy import is_copy, of_copy
-from ddbench.datasets.imagenet_lists import aliases, subsets
+from ddbench.datasets import hub
+from ddbench.datasets.hub_rows import opener
+from ddbench.datasets.imagenet_rows import labels_of, sides
 from ddbench.datasets.locations import DATA_VARIABLE, allow_downloads, data_root
 from ddbench.datasets.picture_folders import files_in, side
 from ddbench.datasets.picture_sets import PictureSet, Side
@@ -22,23 +25,46 @@ from ddbench.written import ADDED
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-TREE = "imagenet"
-"""The folder below the data folder."""
+LISTS = Path(__file__).parent / "files" / "imagenet_subsets.yaml"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FAMILY = "imagenet"
+FOLDER = FAMILY = "imagenet"
 """Of all subsets, so that a decoder trained on ImageNet, or on another part of it, is paid for on each."""
 LICENCE = "ImageNet's terms of access: non-commercial research and education"
 SIZE = Field(256, ge=8, le=1024, description="Side of the square pictures: short side brought to it, middle cut out.")
 
 
+@cache
+def indexed() -> dict[str, tuple[tuple[int, str, str], ...]]:
+    """(place among the sorted 1000 WordNet ids, WordNet id, class name) in label order, of each subset."""
+    known = yaml.safe_load(LISTS.read_text(encoding="utf-8"))
+    return {name: tuple((i, wnid, label) for i, wnid, label in one["classes"]) for name, one in known.items()}
+
+
+@cache
+def subsets() -> dict[str, tuple[tuple[str, str], ...]]:
+    """(WordNet id, class name) in label order, of each subset."""
+    return {name: tuple((wnid, label) for _, wnid, label in classes) for name, classes in indexed().items()}
+
+
+@cache
+def aliases() -> dict[str, str]:
+    """Every name of a subset, and the subset's own name."""
+    known = yaml.safe_load(LISTS.read_text(encoding="utf-8"))
+    return {alias: name for name, one in known.items() for alias in (name, *one["aliases"])}
+
+
 def cropped(
-    name: str, class_names: tuple[str, ...], train: Side, test: Side, size: int,
-    picture: Callable[[Any], Image] | None = None,
-) -> PictureSet:  # fmt: skip
-    """Two sides of photographs, each cut to its middle square; `picture` opens what the sides hold, else paths."""
+    name: str,
+    class_names: tuple[str, ...],
+    train: Side,
+    test: Side,
+    size: int,
+    read: Callable[[Any, int], Image] = opened,
+) -> PictureSet:
+    """Two sides of photographs, each cut to its middle square; `read` opens one of a side's files."""
     return PictureSet(
         name, class_names, train, test, (3, size, size), f"centre crop, {PROCESSING}",
-        lambda file: channels_first(centre_crop(picture(file) if picture else opened(file, size), size)),
+        lambda file: channels_first(centre_crop(read(file, size), size)),
     )  # fmt: skip
 
 
@@ -49,15 +75,16 @@ class SubsetConfig(PluginConfig):
     )
     size: int = SIZE
     repo: Annotated[str, ADDED] = Field(
-        "",
-        description="ImageNet-1k in the format of the `datasets` library, as `hub_images` takes it: a name on the hub "
-        "or a folder below the data folder. Without it the folder imagenet is read, a tree or such a copy.",
+        "", description="ImageNet-1k in the format of the `datasets` library: a name on the hub, or a folder below the "
+        "data folder. Default: the folder imagenet, a tree by WordNet id or such a copy."
+    )  # fmt: skip
+    revision: Annotated[str, ADDED] = Field("", description="Commit or tag of the hub's dataset; required there.")
+    image: Annotated[str, ADDED] = Field("image", description="Of such a set, the column of pictures.")
+    label: Annotated[str, ADDED] = Field("label", description="Of such a set, the column of labels.")
+    train: Annotated[str, ADDED] = Field("train", description="Of such a set, the split to learn from.")
+    validation: Annotated[str, ADDED] = Field(
+        "validation", description="Of such a set, the split that students are scored on."
     )
-    revision: Annotated[str, ADDED] = Field("", description="Commit or tag of the hub's dataset.")
-    image: Annotated[str, ADDED] = Field("image", description="With such a copy: the column of pictures.")
-    label: Annotated[str, ADDED] = Field("label", description="The column of labels.")
-    train: Annotated[str, ADDED] = Field("train", description="The split to learn from.")
-    test: Annotated[str, ADDED] = Field("validation", description="The split that students are scored on.")
 
     @field_validator("subset")
     @classmethod
@@ -84,21 +111,13 @@ class ImagenetSubset(Dataset):
     def fetch(cls, config: SubsetConfig, download: bool, tell: Callable[[float], None]) -> str:
         return cls(config).pictures(download).decode(tell)
 
-    def pictures(self, download: bool) -> PictureSet:
-        """The files by a scan of the tree, or rows of a copy. Raises: DataError naming every class that is missing."""
-        config = self.config
-        name, names = f"imagenet_subset_{config.subset}", tuple(name for _, name in subsets()[config.subset])
-        if not (repo := config.repo or (TREE if is_copy(data_root() / TREE) else "")):
-            return cropped(name, names, *self._tree(), config.size)
-        rows = HubRows(repo, config.revision, config.train, config.test, config.image, config.label, download)
-        train, test = of_copy(rows, config.subset)
-        rows.check_pictures()
-        return cropped(name, names, train, test, config.size, lambda row: rows.picture(row, config.size))
-
-    def _tree(self) -> tuple[Side, Side]:
-        classes = subsets()[self.config.subset]
+    def pictures(self, download: bool = False) -> PictureSet:
+        """The files or rows, none of them read. Raises: DataError naming every class that is missing."""
+        config, root = self.config, data_root() / FOLDER
+        if config.repo or hub.is_copy(root):
+            return self._rows(config.repo or FOLDER, download)
+        classes = subsets()[config.subset]
         wnids = [wnid for wnid, _ in classes]
-        root = data_root() / TREE
         missing = [
             f"{part}/{wnid} ({name})"
             for part in ("train", "val")
@@ -108,17 +127,42 @@ class ImagenetSubset(Dataset):
         if missing:
             lacking = ", ".join(missing) if len(missing) < 2 * len(classes) else f"all of {', '.join(wnids)}"
             raise DataError(
-                f"The subset {self.config.subset!r} needs ImageNet-1k's pictures of its ten classes below {root}. "
+                f"The subset {config.subset!r} needs ImageNet-1k's pictures of its ten classes below {root}. "
                 f"Missing or empty: {lacking}.",
                 f"Get ILSVRC 2012 (the training and validation pictures) from "
                 f"image-net.org under its terms, and put them as train/WNID/*.JPEG and val/WNID/*.JPEG: the validation "
-                f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder). Or put a "
-                f"copy in the format of the `datasets` library there, or name one with the argument 'repo'.",
+                f"pictures too by WordNet id, not in one folder ({DATA_VARIABLE} names another data folder). Or let "
+                "that folder be a copy in the format of the `datasets` library (save_to_disk or Parquet files).",
             )
-        return side(root / "train", wnids), side(root / "val", wnids)
+        names = tuple(name for _, name in classes)
+        return cropped(self._title, names, side(root / "train", wnids), side(root / "val", wnids), config.size)
+
+    def _rows(self, repo: str, download: bool) -> PictureSet:
+        config, classes = self.config, indexed()[self.config.subset]
+        splits = (config.train, config.validation)
+        found = hub.splits(repo, config.revision, splits, download, ("train", "validation"))
+        hub.check_columns(found, repo, config.image, config.label)
+        read = opener(found, repo, config.image)
+        labels, names = hub.labels(found, repo, config.label, config.train)
+        wanted = labels_of(classes, names, repo)
+        known = partial(hub.known_by, repo, config.revision)
+        (train, test), missing = sides(splits, found, config.image, labels, wanted, classes, known)
+        if missing:
+            lacking = ", ".join(missing)
+            raise DataError(
+                f"The subset {config.subset!r} needs ImageNet-1k's pictures of its ten classes in {repo!r}. Missing or "
+                f"empty: {lacking}.",
+                "Take a copy of all of ImageNet-1k, or name other splits with the arguments 'train' and 'validation'.",
+            )
+        names = tuple(name for *_, name in classes)
+        return cropped(self._title, names, train, test, config.size, read)
+
+    @property
+    def _title(self) -> str:
+        return f"imagenet_subset_{self.config.subset}"
 
     def card(self) -> DatasetCard:
-        return self.pictures(download=False).card(MEAN, STD, LICENCE, family=FAMILY)
+        return self.pictures().card(MEAN, STD, LICENCE, family=FAMILY)
 
     def load(self) -> tuple[Split, Split]:
         return self.pictures(allow_downloads()).load()

@@ -282,3 +282,8 @@ def test_progress_in_a_pipe_and_as_a_bar(capsys) -> None:
     said = capsys.readouterr()
     assert said.out == ""
     assert "[2/2] failed cell b: no ink" in said.err
+
+
+def test_plan_names_the_row_that_takes_the_most_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["plan", "quickstart"]) == 0
+    assert "most for fashion_mnist_small · 10 ipc · pca × dm (signal)." in capsys.readouterr().out

@@ -212,3 +212,16 @@ def test_what_is_fitted_is_shared_with_cells(tmp_path: Path) -> None:
         fitted = fit_on(Choice(name="digits"), "test", choice, codec, data)
     assert [t.kind for t in touched] == ["found"]
     assert isinstance(fitted["basis"], torch.Tensor)
+
+
+def test_missing_weights_are_the_reason_that_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DDBENCH_MODELS", str(tmp_path / "models"))
+    words = ["codec", "report", "digits", "--codec", "autoencoder: {model: nowhere}", "--no-student"]
+    assert execute([*words, "--out", str(tmp_path / "x")]) == 3
+    said = capsys.readouterr().err
+    assert "No codec can be measured: files that they need are missing or damaged." in said
+    assert "The weights of nowhere are not here" in said
+    assert execute([*words, "--codec", "text", "--out", str(tmp_path / "x")]) == 3
+    assert "do not take the signals of 'digits'" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def test_a_decoder_trained_on_the_dataset_is_charged(tmp_path: Path, monkeypatch
         save(tmp_path / name, tiny, card={"training_data": "Made up.", "datasets": [dataset]})
     words = [f"autoencoder: {{model: {name}}}" for name in ("own", "foreign")]
     asked = read(Words(dataset="fashion_mnist_small", codecs=tuple(words), storages="float32", student=False))
-    found, _ = lines(asked, card_of(asked.dataset), 10)
+    found, *_ = lines(asked, card_of(asked.dataset), 10)
     own, foreign = (line.build() for line in found)
     assert (own.decoder_bytes, cost_of(own.leaves(), "float32").per_set) == (0, foreign.decoder_bytes)
     assert cost_of(foreign.leaves(), "float32").per_set == 0 < foreign.decoder_bytes

@@ -14,7 +14,7 @@ from picture_trees import clipart_tree, imagenet_tree
 from tiny_autoencoders import save
 
 from ddbench import registry
-from ddbench.datasets.imagenet_lists import subsets
+from ddbench.datasets.imagenet import subsets
 from ddbench.interfaces.dataset import DatasetCard
 
 DC_AE = "mit-han-lab/dc-ae-f32c32-in-1.0-diffusers"

@@ -78,6 +78,19 @@ def test_missing_weights_are_told_with_file_places_and_way(root: Path, tmp_path:
         version("shipped:nothing")
 
 
+def test_a_folder_of_ones_own_models_is_not_sent_to_the_hub(root: Path, tmp_path: Path) -> None:
+    (root / "quality" / "steps-100").mkdir(parents=True)
+    with pytest.raises(DataError) as told:
+        version("quality/steps-50")
+    assert f"Looked in: {root / 'quality' / 'steps-50'}. Copy the folder" in str(told.value)
+    assert "--download" not in str(told.value)
+    with pytest.raises(DataError, match=r"Looked in: .*someone.*Where the name is that of a Hugging Face repository"):
+        version("someone/theirs")
+    in_hub(tmp_path / "hub", "quality/steps-50").joinpath(WEIGHTS).unlink()
+    with pytest.raises(DataError, match="Hugging Face repository"):
+        version("quality/steps-50")
+
+
 def test_a_local_folder_a_shipped_one_and_the_hubs_cache_are_found(
     root: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,19 +99,37 @@ def test_the_hub_is_asked_only_where_downloads_are_allowed(monkeypatch):
     assert "the network was asked" not in str(caught.value)
 
 
-def test_some_classes_alone_in_their_order(data):
-    datasets.DatasetDict({"train": rows(3), "test": rows(1)}).save_to_disk(str(data / "insects"))
-    loaded = load(HubImages(config(classes=("cow", "ant"))))
+def test_some_classes_are_kept_in_the_order_that_is_asked(data):
+    splits = {name: rows(n, labels=("ant", "bee", "cow", "dog")) for name, n in (("train", 3), ("test", 1))}
+    datasets.DatasetDict(splits).save_to_disk(str(data / "insects"))
+    loaded = load(HubImages(config(classes=["cow", 0])))
     assert loaded.card.class_names == ("cow", "ant")
     assert loaded.train.labels.tolist() == [1, 0] * 3
-    assert loaded.train.signals[:2, 0, 0, 0].tolist() == [0, 120]
-    assert (loaded.card.train_size, loaded.card.test_size, loaded.card.smallest_class) == (6, 2, 3)
-    whole = HubImages(config()).card()
-    assert loaded.card.revision != whole.revision
-    assert HubImages(config(classes=("ant", "bee", "cow"))).card().revision == whole.revision, "the same pictures"
-    assert "classes" not in config().model_dump(), "cells from before keep their keys"
-    with pytest.raises(DataError, match=r"'insects' has no such classes\. 'can': "):
-        HubImages(config(classes=("can", "ant"))).card()
-    for wrong, why in ((("ant", "ant"), "ant twice"), (("ant",), "one class alone")):
-        with pytest.raises(ValueError, match=why):
-            config(classes=wrong)
+    assert loaded.train.signals[:, 0, 0, 0].tolist() == [0, 120] * 3
+    assert loaded.card.revision != HubImages(config()).card().revision
+
+
+def test_pictures_of_other_classes_are_never_read(data):
+    pictures = [None if k == 1 else Image.new("RGB", (12, 10), (60 * k, 10, 200)) for k in (0, 1, 2)]
+    features = datasets.Features({"img": datasets.Image(), "class": datasets.Value("int64")})
+    split = datasets.Dataset.from_dict({"img": pictures, "class": [0, 1, 2]}, features=features)
+    datasets.DatasetDict({"train": split, "test": split}).save_to_disk(str(data / "insects"))
+    assert load(HubImages(config(classes=[2, "0"]))).card.class_names == ("2", "0")
+
+
+def test_classes_that_are_not_there_are_named(data):
+    test = rows(2).filter(lambda row: row["class"] != 1)
+    datasets.DatasetDict({"train": rows(2), "test": test}).save_to_disk(str(data / "insects"))
+    with pytest.raises(DataError) as caught:
+        HubImages(config(classes=["cou", "ant", 0, 7])).card()
+    for words in ("no class 'cou' (Did you mean 'cow'?)", "0 is given twice (it is label 0, 'ant')", "from 0 to 2"):
+        assert words in str(caught.value)
+    with pytest.raises(DataError, match=r"The split 'test' of 'insects' has no rows of 'bee'\. Leave"):
+        HubImages(config(classes=["ant", "bee"])).card()
+
+
+def test_without_classes_cells_keep_their_keys(data):
+    assert "classes" not in config().model_dump()
+    datasets.DatasetDict({"train": rows(3), "test": rows(1)}).save_to_disk(str(data / "insects"))
+    sides = HubImages(config()).pictures(False)
+    assert sides.train.known_by[4].endswith(" train img 4")

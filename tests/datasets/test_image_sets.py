@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from ddbench.data import load
 from ddbench.datasets.image_folder import ImageFolder, ImageFolderConfig
-from ddbench.datasets.imagenet import ImagenetSubset, SubsetConfig
-from ddbench.datasets.imagenet_lists import LISTS, aliases, subsets
+from ddbench.datasets.imagenet import LISTS, ImagenetSubset, SubsetConfig, aliases, subsets
 from ddbench.datasets.imagenette import Imagenette, ImagenetteConfig
 from ddbench.datasets.picture_folders import contents
 from ddbench.errors import DataError

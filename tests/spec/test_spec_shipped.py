@@ -12,7 +12,7 @@ from picture_trees import clipart_tree
 from text_files import fortunes_tree
 from tiny_encoder import tiny_encoder
 
-from ddbench.datasets.imagenet_lists import subsets
+from ddbench.datasets.imagenet import subsets
 from ddbench.planning.expand import expand
 from ddbench.planning.load import load_suite
 from ddbench.planning.mandatory import missing_mandatory

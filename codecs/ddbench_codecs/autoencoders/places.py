@@ -62,6 +62,12 @@ class Place:
         return self.model if self.model.count("/") == 1 and not self.is_shipped else None
 
     @property
+    def is_below_models(self) -> bool:
+        """Whether a local folder is meant, not a repository: the name's first part is one, and nothing was fetched."""
+        fetched = self.hub_repository is not None and self.hub_repository.is_dir()
+        return "/" in self.model and not fetched and (models_root() / self.model.split("/")[0]).is_dir()
+
+    @property
     def local(self) -> Path:
         """The folder that is looked at first."""
         if self.is_shipped:

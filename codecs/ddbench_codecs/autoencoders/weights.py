@@ -112,7 +112,8 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _missing(place: Place, what: str, why: str = "") -> MissingWeights:
-    looked = [f for f in (place.local, place.hub_repository) if f is not None]
+    hub = None if place.is_below_models else place.hub_repository
+    looked = [f for f in (place.local, hub) if f is not None]
     said = [f"The weights of {place} are not here: {what} is wanted. Looked in: {', '.join(map(str, looked))}."]
     if why:
         said.append(f"{why}.")
@@ -128,8 +129,11 @@ def _missing(place: Place, what: str, why: str = "") -> MissingWeights:
         said.append("This release of the codecs has no weights of that name.")
         return MissingWeights(" ".join(said))
     way_out = "Copy the folder to the first place that was looked in (DDBENCH_MODELS names another folder of models)."
-    if place.hub_id:
-        way_out = f"{way_out} Where there is a network, `ddbench prepare SUITE --download` fetches weights beforehand."
+    if place.hub_id and not place.is_below_models:
+        way_out = (
+            f"{way_out} Where the name is that of a Hugging Face repository (OWNER/NAME) and there is a network, "
+            "`ddbench prepare SUITE --download` fetches weights beforehand."
+        )
     return MissingWeights(" ".join(said), way_out)
 
 
