@@ -45,7 +45,7 @@ def run(
     the same call goes on from there.
     """
     options = Options(engine, slots, device, threads, checkpoint_s, retry_failed, only)
-    brought = bring(given(suite), None if out is None else Path(out), options, _said(progress))
+    brought = bring(given(suite, only), None if out is None else Path(out), options, _said(progress))
     if report:
         from ddbench.report.files import write_report
 

@@ -90,13 +90,13 @@ def bring(given: Given, out: Path | None, options: Options, said: Said) -> Broug
     from ddbench.planning.mandatory import missing_mandatory
     from ddbench.run.folder import RunFolder
 
-    cells = expand(given.suite)
+    cells = expand(given.suite, options.only)
     wanted = filtered(cells, options.only)
     for sentence in missing_mandatory(cells):
         said.warn(f"mandatory row absent: {sentence}")
     chosen = _engine(options)
     name = given.suite.name
-    runs = RunFolder.create(out or Path("runs") / name, name, given.text, cells)
+    runs = RunFolder.create(out or Path("runs") / name, name, given.text, cells, part=options.only is not None)
     try:
         _bring(chosen, runs, wanted, options, said)
     except KeyboardInterrupt as error:
@@ -106,7 +106,9 @@ def bring(given: Given, out: Path | None, options: Options, said: Said) -> Broug
 
 def filtered(cells: Sequence[Cell], only: str | None) -> list[Cell]:
     """The cells whose title holds the text. Raises: SpecError where none does."""
-    found = [c for c in cells if only is None or only.lower() in c.title.lower()]
+    from ddbench.spec.cell import holds
+
+    found = [c for c in cells if holds(c.title, only)]
     if not found:
         example = f" A title looks like {cells[0].title!r}." if cells else ""
         raise SpecError(f"No cell of the suite has {only!r} in its title.{example}")

@@ -24,15 +24,18 @@ class Given:
     text: bytes
 
 
-def given(suite: str | PathLike[str] | Mapping[str, Any] | Suite) -> Given:
-    """The suite that was given, checked. Raises: SpecError with every mistake; DataError where data are missing."""
+def given(suite: str | PathLike[str] | Mapping[str, Any] | Suite, only: str | None = None) -> Given:
+    """The suite that was given, checked. Raises: SpecError with every mistake; DataError where data are missing.
+
+    What cells miss whose title does not hold `only` is passed over.
+    """
     from ddbench.planning.load import check, load_suite
     from ddbench.spec.find import find_suite
     from ddbench.spec.yaml import parse
 
     if isinstance(suite, str | PathLike):
         text = fspath(suite)
-        return Given(load_suite(text), find_suite(text).read_bytes())
+        return Given(load_suite(text, only=only), find_suite(text).read_bytes())
     if isinstance(suite, Suite):
         suite = suite.model_dump(mode="json", exclude_unset=True)
     if not isinstance(suite, Mapping):
@@ -46,4 +49,4 @@ def given(suite: str | PathLike[str] | Mapping[str, Any] | Suite) -> Given:
             f"The suite holds values that YAML has not: {' '.join(str(error).split())[:200]}. "
             "Use text, numbers, true, false, null, lists and mappings."
         ) from error
-    return Given(check(parse(written, MADE)), written.encode())
+    return Given(check(parse(written, MADE), only=only), written.encode())

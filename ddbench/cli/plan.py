@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ddbench.api.session import filtered
+from ddbench.cli.run import UNREADY
+
 if TYPE_CHECKING:
     from ddbench.planning.plan import PlannedCell
     from ddbench.spec.cell import Cell
@@ -19,20 +22,27 @@ HEADER = ("budget", "codec", "method", "items a class", "bytes", "cap", "share",
 @click.argument("suite")
 @click.option("--device", default="auto", show_default=True, help="Whose speed hours are estimated for: cpu, cuda, …")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of one cell.")
-def plan(suite: str, device: str, threads: int) -> None:
+@click.option("--only", metavar="TEXT", help="Plan only cells whose title holds TEXT.")
+def plan(suite: str, device: str, threads: int, only: str | None) -> None:
     """Show the cells of SUITE (a path or the name of a shipped suite): items a class, bytes, seeds.
 
     Says from which recipes learned rows have their arguments, which mandatory rows the suite lacks, and roughly how
-    long one device will take, by a moment's measurement. Computes nothing else.
+    long one device will take, by a moment's measurement. Computes nothing else. Exit code 3 where data or weights are
+    missing: what they are is told after the cells that can be planned without.
     """
-    from ddbench.planning.expand import expand
+    from ddbench.planning.expand import expand_all
     from ddbench.planning.load import load_suite
     from ddbench.planning.mandatory import missing_mandatory
     from ddbench.planning.plan import kept_bytes
     from ddbench.planning.plan import plan as planned
+    from ddbench.spec.cell import holds
 
-    loaded = load_suite(suite)
-    cells = expand(loaded)
+    loaded = load_suite(suite, plugins=False)
+    all_cells, faults = expand_all(loaded, only)
+    nothing = not any(holds(cell.title, only) for cell in all_cells)
+    if faults and (nothing or not all(fault.is_missing for fault in faults)):
+        raise loaded.document.error(faults)
+    cells = filtered(all_cells, only)
     found = planned(cells)
     click.echo(f"{loaded.name}, version {loaded.version}: {len(cells)} cells")
     if loaded.description:
@@ -60,8 +70,11 @@ def plan(suite: str, device: str, threads: int) -> None:
             f"What methods prepare (experts) takes {bytes_in_words(kept)} more in the cache, shared by cells: "
             "`ddbench prepare` makes it beforehand."
         )
-    for sentence in missing_mandatory(cells):
+    for sentence in missing_mandatory(all_cells):
         click.echo(f"Mandatory row absent: {sentence}")
+    if faults:
+        click.echo(f"\nNot planned, for want of data or weights:\n{loaded.document.error(faults)}", err=True)
+        raise click.exceptions.Exit(UNREADY)
 
 
 def _decoded(cells: Iterable[Cell]) -> int:

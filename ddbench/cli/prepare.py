@@ -44,9 +44,9 @@ def prepare(suite: str, device: str, threads: int, download: bool | None, only: 
     from ddbench.planning.shared import shared_work
 
     meter = _Meter(sys.stderr.isatty())
-    _fetch(load_suite(suite, plugins=False), download, meter)
-    loaded = load_suite(suite)
-    cells = filtered(expand(loaded), only)
+    _fetch(load_suite(suite, plugins=False), only, download, meter)
+    loaded = load_suite(suite, only=only)
+    cells = filtered(expand(loaded, only), only)
     shares = shared_work(cells)
     import torch
 
@@ -75,8 +75,8 @@ def prepare(suite: str, device: str, threads: int, download: bool | None, only: 
 NAMES = {"data": "data", "codec": "codec fits", "codes": "encoded data", "prepare": "work of methods (experts)"}
 
 
-def _fetch(suite: Suite, download: bool | None, meter: _Meter) -> None:
-    """Has the files of every dataset and codec ready; where nothing can be planned without one: exit code 3.
+def _fetch(suite: Suite, only: str | None, download: bool | None, meter: _Meter) -> None:
+    """Has the files ready of every dataset and codec of wanted cells; without one that plans need: exit code 3.
 
     That is so of a codec, and of a dataset that cannot say what it is. The rest is else prepared without a dataset.
     """
@@ -85,7 +85,7 @@ def _fetch(suite: Suite, download: bool | None, meter: _Meter) -> None:
     from ddbench.planning.fetching import fetch, is_planned_without, used
 
     allowed = allow_downloads() if download is None else download
-    uses, lacking, told = used(suite), False, set[str]()
+    uses, lacking, told = used(suite, only), False, set[str]()
     for i, (kind, choice) in enumerate(uses):
         try:
             said = fetch(kind, choice, allowed, meter.begin(i + 1, len(uses), f"files of {kind} {choice}"))

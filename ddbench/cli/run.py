@@ -53,7 +53,7 @@ def run(
 
     options = Options(engine, slots, device, threads, checkpoint_s, retry_failed, only)
     try:
-        brought = bring(given(suite), out, options, _said())
+        brought = bring(given(suite, only), out, options, _said())
     except Interrupted as interrupted:
         where = interrupted.folder
         click.echo(f"\nInterrupted. What is finished is in {where}; run the same command again to resume.", err=True)

@@ -322,6 +322,13 @@ class Matcher(Maker):
         """
         return None
 
+    def values_at_once(self, room: Room) -> int:
+        """Match-space values for which a gradient keeps activations at once, roughly; plans make memory of it.
+
+        Where a gradient goes through a gradient a value counts three times. Default: all of them.
+        """
+        return room.all_values
+
     def suits(
         self, task: PrepareTask, prepared: Tensors, x: Float[Tensor, "b *shape"], y: Int[Tensor, " b"]
     ) -> Bool[Tensor, " b"] | None:

@@ -16,6 +16,9 @@ PASS = 4096
 GRAPH = 1024
 """The same where a gradient goes through a gradient, or graphs are kept."""
 
+THROUGH_GRADIENT = 3
+"""What a graph through a gradient keeps, in passes forth and back, about."""
+
 
 def values_at_once(shape: Sequence[int], values: int = PASS, networks: int = 1) -> int:
     """Values of `shape` `[c, *extent]` in one pass through so many networks together, one at least.

@@ -13,7 +13,7 @@ from ddbench.planning.named import choice_faults, plugin_faults
 from ddbench.planning.pairs import PairFault, faults_of
 from ddbench.planning.recipes import Later, books_of, with_recipes
 from ddbench.registry import Kind
-from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, RecipeUse, Versions
+from ddbench.spec.cell import Cell, Choice, EvaluationProtocol, RecipeUse, Versions, holds, title_of
 from ddbench.spec.combine import MAX_COMBINATIONS, Combination, combinations, matches, size
 from ddbench.spec.mandatory import NAMES
 from ddbench.spec.mistakes import no_protocol
@@ -22,33 +22,43 @@ from ddbench.spec.suite import AXES, PLUGIN_AXES, Block, Setting, Suite
 from ddbench.spec.yaml import Fault, Way
 
 
-def expand(suite: Suite) -> list[Cell]:
+def expand(suite: Suite, only: str | None = None) -> list[Cell]:
     """The suite's cells in the order of its blocks and lists, each key once.
+
+    Where data or weights are missing, cells whose title does not hold `only` are left out in silence.
 
     Raises: SpecError with every mistake; DataError where the suite is right, with all that it needs and is not here.
     """
-    cells, faults = expand_all(suite)
+    cells, faults = expand_all(suite, only)
     if faults:
         raise suite.document.error(faults)
     return cells
 
 
-def combination_faults(suite: Suite) -> list[Fault]:
+def combination_faults(suite: Suite, only: str | None = None) -> list[Fault]:
     """Why the suite cannot be expanded: pairs that are not defined, budgets that hold no item, and the like."""
-    return expand_all(suite)[1]
+    return expand_all(suite, only)[1]
 
 
-def expand_all(suite: Suite) -> tuple[list[Cell], list[Fault]]:
-    """The cells that can be made, and every reason why others cannot."""
-    work = _Expansion(suite, faults=plugin_faults(suite.document))
+def expand_all(suite: Suite, only: str | None = None) -> tuple[list[Cell], list[Fault]]:
+    """The cells that can be made, and every reason why others cannot, as `expand` has it."""
+    work = _Expansion(suite, only, faults=plugin_faults(suite.document))
     for i, block in enumerate(suite.grid):
         work.block(i, block)
     return list(work.cells.values()), list(dict.fromkeys(work.faults))
 
 
+def title(c: Combination) -> str:
+    """The title of the combination's cell, which needs no data. A ceiling has no budget, and its codec is given."""
+    if _is_ceiling(c.method):
+        return title_of(c.dataset, None, Choice(name=NAMES.identity), c.method, "signal", c.seed)
+    return title_of(c.dataset, c.budget, c.codec or Choice(name=NAMES.identity), c.method, c.space, c.seed)
+
+
 @dataclass
 class _Expansion:
     suite: Suite
+    only: str | None = None
     cells: dict[str, Cell] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
@@ -56,6 +66,8 @@ class _Expansion:
     full: dict[str, Choice | None] = field(default_factory=dict)
     books: list[Recipes] = field(default_factory=list)
     """The recipes of the block at hand."""
+    wanted: bool = True
+    """Whether `only` asks for the combination at hand."""
 
     def block(self, i: int, block: Block) -> None:
         here: Way = ("grid", i)
@@ -70,8 +82,10 @@ class _Expansion:
             return
         made = 0
         for combination in combinations(block, lambda axis, entry, at: self.complete(_kind(axis), entry, here + at)):
+            self.wanted = holds(title(combination), self.only)
             self.add(block, here, combination, protocol, network)
             made += 1
+        self.wanted = True
         valid = [self.complete(axis, entry, here) for axis in PLUGIN_AXES for entry in getattr(block, AXES[axis])]
         if not made and None not in valid:
             self.fault((*here, "exclude"), "the rules leave no cell of this block. Take one back, or drop the block.")
@@ -245,7 +259,9 @@ class _Expansion:
         return protocol.model_copy(update={"networks": whole}) if len(whole) == len(networks) else None
 
     def fault(self, at: Way, said: str | DdbenchError) -> None:
-        self.faults.append(self.suite.document.fault(at, said))
+        fault = self.suite.document.fault(at, said)
+        if self.wanted or not fault.is_missing:
+            self.faults.append(fault)
 
 
 def _kind(axis: str) -> Kind:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import DdbenchError
-from ddbench.planning.expand import combination_faults
+from ddbench.planning.expand import combination_faults, title
 from ddbench.planning.facts import asked, card_of, full_args
 from ddbench.planning.named import plugin_faults
 from ddbench.registry import Kind
-from ddbench.spec.cell import Choice
+from ddbench.spec.cell import Choice, holds
 from ddbench.spec.combine import combinations, matches
 from ddbench.spec.suite import Block, Suite
 from ddbench.spec.yaml import Way
 
 
-def used(suite: Suite) -> list[tuple[Kind, Choice]]:
-    """Every dataset and codec of the suite with all its arguments, each once.
+def used(suite: Suite, only: str | None = None) -> list[tuple[Kind, Choice]]:
+    """Every dataset and codec of the suite's cells whose title holds `only`, with all its arguments, each once.
 
     Raises: SpecError for plug-ins that are not there, or not with these arguments, with every other mistake.
     """
@@ -26,7 +26,7 @@ def used(suite: Suite) -> list[tuple[Kind, Choice]]:
         raise suite.document.error(combination_faults(suite))
     found: dict[str, tuple[Kind, Choice]] = {}
     for block in suite.grid:
-        for kind, choice in _of(block):
+        for kind, choice in _of(block, only):
             found.setdefault(canonical([kind, choice.model_dump(mode="json")]), (kind, choice))
     return sorted(found.values(), key=lambda use: use[0] != "dataset")
 
@@ -45,7 +45,7 @@ def is_planned_without(kind: Kind, choice: Choice) -> bool:
         return False
 
 
-def _of(block: Block) -> list[tuple[Kind, Choice]]:
+def _of(block: Block, only: str | None) -> list[tuple[Kind, Choice]]:
     whole: dict[str, Choice] = {}
 
     def complete(axis: str, entry: Choice, at: Way) -> Choice:
@@ -59,6 +59,8 @@ def _of(block: Block) -> list[tuple[Kind, Choice]]:
     found: list[tuple[Kind, Choice]] = []
     done: set[tuple[int, int | None, tuple[int, ...]]] = set()
     for c in combinations(block, complete):
+        if not holds(title(c), only):
+            continue
         rules = tuple(j for j, rule in enumerate(block.settings) if rule.codec_args and matches(rule.when, c))
         if (key := (id(c.dataset), c.codec and id(c.codec), rules)) in done:
             continue

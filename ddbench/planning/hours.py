@@ -32,6 +32,8 @@ SHARE = 0.4
 
 RUNTIME_BYTES = 700_000_000
 """What a process takes before it computes anything: Python, PyTorch and its libraries, on the CPU."""
+AUGMENTED = 4
+"""Copies of a set's decoded signals in an update: themselves, their gradient, and what augmentation makes of both."""
 FORTH_AND_BACK = 2
 """Activations are held, and a gradient as large as the largest of them comes beside them."""
 
@@ -118,22 +120,24 @@ def _codec_work(cell: Cell, parts: Parts) -> CodecWork:
 def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int | None) -> int:
     """Bytes that the cell's process takes at its peak, roughly: what PyTorch needs, a backward pass, encoded data.
 
-    A pass is one of the students' batches or of all items at once; matchers that go through items by parts take less.
-    Codecs are in it as far as they say what they take. Of 402 cells that were run, nine in ten took between half and
-    twice as much, the median 1.4 times.
+    A pass is of one part of the students' batches, or of as many values as the matcher has at once; in signal space all
+    values of the set lie beside it, augmented. Real items without a gradient are not in it; codecs are as far as they
+    say what they take. Before passes were counted by parts, nine in ten of 402 cells that were run took between half
+    and twice as much, the median 1.4 times.
     """
     from ddbench.interfaces.method import Matcher
 
-    card, held, batch = card_of(cell.dataset), 0, cell.protocol.batch
-    largest = max(_measures(n, card.signal.shape, card.n_classes).activations for n in cell.protocol.networks)
+    card, held = card_of(cell.dataset), 0
     if parts is None:
-        return RUNTIME_BYTES + _back_and_forth(batch * largest)
+        return RUNTIME_BYTES + _students_pass(cell, card, cell.protocol.batch)
     took, m = _codec_work(cell, parts), (items or reference or 1) * card.n_classes
     given = m * parts.codec.signals_per_item
-    peaks = [_back_and_forth(min(batch, given) * largest)]
+    peaks = [_students_pass(cell, card, min(cell.protocol.batch, given))]
     if isinstance(parts.method, Matcher):
         room = room_of(cell, parts)
-        matching = _back_and_forth(room.all_values * room.network.activations)
+        matching = _back_and_forth(parts.method.values_at_once(room) * room.network.activations)
+        if cell.space == "signal":
+            held = AUGMENTED * room.all_values * prod(room.shape) * FLOAT32_BYTES
         if cell.space == "code":
             held = card.train_size * prod(room.shape) * FLOAT32_BYTES
         else:
@@ -147,6 +151,17 @@ def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int
         given = max(given, encode_batch(card.signal.shape))
     peaks.append(took.pass_bytes * min(given, took.most_at_once or given))
     return RUNTIME_BYTES + held + took.networks_bytes + max(peaks)
+
+
+def _students_pass(cell: Cell, card: DatasetCard, batch: int) -> int:
+    """Bytes of the largest pass of a student by itself: a part of the batch, or all of it with batch norm."""
+    from ddbench.interfaces.parts import values_at_once
+
+    part, peak = min(batch, values_at_once(card.signal.shape)), 0
+    for network in cell.protocol.networks:
+        found = _measures(network, card.signal.shape, card.n_classes)
+        peak = max(peak, _back_and_forth((batch if found.batch_norm else part) * found.activations))
+    return peak
 
 
 def _back_and_forth(activations: int) -> int:

@@ -12,24 +12,25 @@ from ddbench.spec.suite import Suite
 from ddbench.spec.yaml import Document, read
 
 
-def load_suite(text: str, plugins: bool = True) -> Suite:
+def load_suite(text: str, plugins: bool = True, only: str | None = None) -> Suite:
     """The suite that a path or a shipped suite's name means, checked.
 
-    With `plugins`, the plug-ins that it names are imported, their arguments validated, and every combination tried.
+    With `plugins`, the plug-ins that it names are imported, their arguments validated, and every combination tried;
+    what cells miss whose title does not hold `only` is passed over.
 
     Raises: SpecError with a line for each mistake, `file:line: what is wrong and what to do`; DataError where only data
     or weights are missing.
     """
-    return check(read(find_suite(text), _label(text)), plugins)
+    return check(read(find_suite(text), _label(text)), plugins, only)
 
 
-def check(document: Document, plugins: bool = True) -> Suite:
+def check(document: Document, plugins: bool = True, only: str | None = None) -> Suite:
     """The suite in a document. Raises: SpecError with every mistake, as `load_suite` does."""
     suite, faults = structure(document)
     if plugins:
         faults += plugin_faults(document)
         if suite is not None:
-            faults += combination_faults(suite)
+            faults += combination_faults(suite, only)
     if suite is None or faults:
         raise document.error(faults)
     return suite

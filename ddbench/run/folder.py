@@ -37,10 +37,11 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, name: str, suite: Path | bytes, cells: Sequence[Cell]) -> RunFolder:
+    def create(cls, path: Path, name: str, suite: Path | bytes, cells: Sequence[Cell], part: bool = False) -> RunFolder:
         """A folder for the cells of the suite `name`, or the one that is there, extended by cells that are new.
 
         `suite` is its YAML, or the file of that. What is damaged of its index and its cells' files is written anew.
+        With `part` the given cells may not be all of the suite: those that the folder has already stay in its index.
         Raises: RunError where the folder holds another suite or cannot be written.
         """
         folder = cls(path)
@@ -60,7 +61,10 @@ class RunFolder:
         for cell in cells:
             if not folder._has_cell(cell):
                 write_atomic(folder.cell_dir(cell.key) / "cell.json", cell.model_dump_json(indent=1))
-        index = json.dumps({"suite": name, "keys": [c.key for c in cells]}, indent=1)
+        keys = [c.key for c in cells]
+        if part and held is not None:
+            keys = list(dict.fromkeys([*folder.keys(), *keys]))
+        index = json.dumps({"suite": name, "keys": keys}, indent=1)
         text = suite if isinstance(suite, bytes) else suite.read_bytes()
         for file, content in ((path / "suite.yaml", text), (path / INDEX, index.encode())):
             if not file.is_file() or file.read_bytes() != content:

@@ -239,13 +239,30 @@ class Cell(BaseModel):
     @property
     def title(self) -> str:
         """A short name for people; not unique."""
-        budget = "no budget" if self.budget is None else str(self.budget)
         method = self.origin.name if self.origin else self.method
-        return f"{self.dataset_label} · {budget} · {self.codec} × {method} ({self.space}) · seed {self.seed}"
+        return title_of(self.dataset, self.budget, self.codec, method, self.space, self.seed)
 
     @property
     def dataset_label(self) -> str:
         """The dataset with its arguments: there are many subsets and sizes of one."""
-        from ddbench.spec.labels import arguments
+        return label_of(self.dataset)
 
-        return " ".join(p for p in (self.dataset.name, arguments(self.dataset.args)) if p)
+
+def label_of(dataset: Choice) -> str:
+    """A dataset with its arguments."""
+    from ddbench.spec.labels import arguments
+
+    return " ".join(p for p in (dataset.name, arguments(dataset.args)) if p)
+
+
+def title_of(
+    dataset: Choice, budget: Budget | None, codec: Choice, method: Choice | str, space: Space, seed: int
+) -> str:
+    """The title of a cell of these, known before its data are: see `Cell.title`."""
+    room = "no budget" if budget is None else str(budget)
+    return f"{label_of(dataset)} · {room} · {codec} × {method} ({space}) · seed {seed}"
+
+
+def holds(title: str, only: str | None) -> bool:
+    """Whether a cell of this title is wanted: all are, or those whose title holds the text, in whatever case."""
+    return only is None or only.lower() in title.lower()

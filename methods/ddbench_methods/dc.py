@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Start
 from ddbench.interfaces.network import has_batch_norm
+from ddbench.interfaces.parts import GRAPH, THROUGH_GRADIENT, values_at_once
 from ddbench.interfaces.room import Room
 from ddbench_methods.class_gradients import Batched
 from ddbench_methods.gradient_distance import Distance
@@ -84,6 +85,9 @@ class Dc(Matcher):
         real = room.n_classes * min(self.config.real_batch, room.smallest_class)
         trained = 3 * room.all_values * inner * (outer - 1) / outer
         return self.config.iterations * (3 * real + 7 * room.all_values + trained)
+
+    def values_at_once(self, room: Room) -> int:
+        return THROUGH_GRADIENT * min(room.values, values_at_once(room.shape, GRAPH))
 
     def loss(self, task: MatchTask, state: dict[str, Tensor]) -> Tensor:
         real, synthetic = task.real(self.config.real_batch), task.synthetic()

@@ -73,6 +73,12 @@ class DistributionMatching(Matcher):
         real = 0 if self.config.pool else room.n_classes * min(self.config.real_batch, room.smallest_class)
         return self.config.iterations * (real + 3 * room.all_values)
 
+    def values_at_once(self, room: Room) -> int:
+        if room.network.batch_norm:
+            return room.all_values + room.n_classes * min(self.config.real_batch, room.smallest_class)
+        by_class = room.values * max(1, ITEMS_CHUNK_CPU // room.values)
+        return min(room.all_values, by_class, values_at_once(room.shape, GRAPH))
+
     def prepare_passes(self, room: Room) -> float:
         return (self.config.pool or 0) * room.train_size
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ddbench.errors import SpecError
 from ddbench.interfaces.codec import Codes, Tensors
 from ddbench.interfaces.method import Matcher, MatchTask, PrepareTask
+from ddbench.interfaces.parts import GRAPH, THROUGH_GRADIENT, values_at_once
 from ddbench.interfaces.room import Room
 from ddbench.leaf import Leaf
 from ddbench_methods.mtt_adjoint import Trajectory, matching_loss
@@ -68,6 +69,13 @@ class TrajectoryMatching(Matcher):
         """N student steps an update, each gone through twice and differentiated twice."""
         batch = min(self.config.batch_syn or room.all_values, room.all_values)
         return 10 * self.config.iterations * self.config.syn_steps * batch
+
+    def values_at_once(self, room: Room) -> int:
+        batch = min(self.config.batch_syn or room.all_values, room.all_values)
+        if self.config.differentiate == "unroll":
+            return THROUGH_GRADIENT * batch * self.config.syn_steps
+        part = batch if room.network.batch_norm else min(batch, values_at_once(room.shape, GRAPH))
+        return THROUGH_GRADIENT * part
 
     def prepare_passes(self, room: Room) -> float:
         return 3 * self.config.experts * self.config.expert_epochs_total * room.train_size

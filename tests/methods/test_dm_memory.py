@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from ddbench_methods.dm import DistributionMatching, DmConfig
-from ddbench_methods.dm_pool import real_chunk
+from ddbench_methods.dm_pool import REAL_CHUNK_CPU
 from on_devices import GPU, peak_bytes
 from slow_match import GivenTask
 
 from ddbench import registry
 from ddbench.interfaces.network import fresh
+from ddbench.interfaces.parts import part_of
 
 K, REAL = 2, 256
 STRATEGY = "color_crop_cutout_flip_scale_rotate"
@@ -40,7 +41,7 @@ def test_memory_of_an_update_is_that_of_a_chunk(device: str, size: int, width: i
     peak = peak_bytes(update, device)
     assert items.grad is not None
     assert bool(items.grad.isfinite().all())
-    chunk = real_chunk(at, shape)
+    chunk = part_of(at, shape, REAL_CHUNK_CPU)
     assert max(task.batches) == min(chunk, K * REAL)
     print(f"DM at {size} pixels, width {width}: {peak / 2**20:.0f} MiB")
     assert peak < most_bytes

@@ -10,11 +10,13 @@ from small_cells import small_cell
 
 from ddbench import registry
 from ddbench.errors import PluginError
+from ddbench.interfaces import parts
 from ddbench.interfaces.codec import CodecWork
 from ddbench.interfaces.network import measures
+from ddbench.interfaces.parts import GRAPH, values_at_once
 from ddbench.networks.gradient_boosting import GradientBoosting, GradientBoostingConfig
 from ddbench.planning.facts import card_of, parts_of
-from ddbench.planning.hours import FORTH_AND_BACK, RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
+from ddbench.planning.hours import AUGMENTED, FORTH_AND_BACK, RUNTIME_BYTES, SHARE, Work, flop_rate, seconds
 from ddbench.planning.plan import plan, work_s
 from ddbench.planning.room import room_of
 from ddbench.spec.cell import Cell, Choice
@@ -155,14 +157,15 @@ def test_memory_of_a_decoder_is_that_of_what_it_decodes_at_once(chunk: int) -> N
     cell = with_versions(small_cell(codec="autoencoder", method="dm", codec_args=args))
     found, parts = plan([cell])[0], parts_of(cell)
     took, room = parts.codec.work(), room_of(cell, parts)
-    network = FORTH_AND_BACK * 4 * room.all_values * room.network.activations
+    network = FORTH_AND_BACK * 4 * parts.method.values_at_once(room) * room.network.activations
+    values = AUGMENTED * 4 * room.all_values * prod(room.shape)
     items = 10 * (found.slots or 0)
     decoding = min(chunk, items) * took.gradient_bytes
     assert items > 3
     assert min(took.gradient_bytes, took.pass_bytes, network) > 0
     matching = decoding + network if chunk > items else max(decoding, network)
     alone = items * took.pass_bytes
-    assert found.memory_bytes == RUNTIME_BYTES + took.networks_bytes + max(matching, alone)
+    assert found.memory_bytes == RUNTIME_BYTES + values + took.networks_bytes + max(matching, alone)
 
 
 def test_memory_of_codes_is_that_of_a_batch_that_is_encoded() -> None:
@@ -199,3 +202,19 @@ def test_what_a_codec_says_is_finite(monkeypatch: pytest.MonkeyPatch, name: str,
     monkeypatch.setattr(registry.load("codec", "identity"), "work", lambda self: said)
     with pytest.raises(PluginError, match="should be finite"):
         plan([small_cell(method="random")])
+
+
+@pytest.mark.parametrize(("method", "passes"), [("dm", 1), ("dc", 3), ("mtt", 3)])
+def test_memory_of_large_values_is_that_of_a_part(method: str, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a part has fewer values than a class, no more than a part of them is held by the network at once."""
+    (cell,) = (small_cell(method=method, ipc=200),)
+    room = room_of(cell, parts_of(cell))
+    whole = plan([cell])[0].memory_bytes
+    monkeypatch.setattr(parts, "POSITIONS", 1)
+    part = values_at_once(room.shape, GRAPH)
+    assert part < room.values
+    of_students = FORTH_AND_BACK * 4 * values_at_once(room.shape) * room.network.activations
+    matching = FORTH_AND_BACK * 4 * passes * part * room.network.activations
+    values = AUGMENTED * 4 * room.all_values * prod(room.shape)
+    assert plan([cell])[0].memory_bytes == RUNTIME_BYTES + values + max(matching, of_students)
+    assert plan([cell])[0].memory_bytes < whole
