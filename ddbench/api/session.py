@@ -68,11 +68,11 @@ class Brought:
     wanted: Sequence[Cell]
 
     def found(self, cells: Sequence[Cell] | None = None) -> Collection:
-        """The results of some cells, by default of all, and what should be results but cannot be read."""
+        """The results of some cells, by default of all in the folder, and what should be results but cannot be read."""
         results, unreadable = [], []
-        for cell in self.cells if cells is None else cells:
+        for key in self.folder.keys() if cells is None else [cell.key for cell in cells]:
             try:
-                result = self.folder.result(cell.key)
+                result = self.folder.result(key)
             except ArtifactError as error:
                 unreadable.append(str(error))
                 continue
@@ -86,17 +86,17 @@ def bring(given: Given, out: Path | None, options: Options, said: Said) -> Broug
 
     Raises: DdbenchError where the suite, a name or the machine does not allow it; Interrupted.
     """
-    from ddbench.planning.expand import expand
+    from ddbench.planning.expand import expand_wanted
     from ddbench.planning.mandatory import missing_mandatory
     from ddbench.run.folder import RunFolder
 
-    cells = expand(given.suite, options.only)
+    cells, passed_over = expand_wanted(given.suite, options.only)
     wanted = filtered(cells, options.only)
     for sentence in missing_mandatory(cells):
         said.warn(f"mandatory row absent: {sentence}")
     chosen = _engine(options)
     name = given.suite.name
-    runs = RunFolder.create(out or Path("runs") / name, name, given.text, cells, part=options.only is not None)
+    runs = RunFolder.create(out or Path("runs") / name, name, given.text, cells, part=passed_over)
     try:
         _bring(chosen, runs, wanted, options, said)
     except KeyboardInterrupt as error:

@@ -72,8 +72,10 @@ def report(
 
     from ddbench.codec_report.kept import Kept
     from ddbench.codec_report.work import plan, work
+    from ddbench.run.phases import exact_float32
     from ddbench.run.worker import pick_device
 
+    click.get_current_context().with_resource(exact_float32())
     chosen = pick_device(device)
     torch.set_num_threads(threads)
     planned = plan(asked, f"{chosen}, {threads} threads")

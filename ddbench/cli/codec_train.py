@@ -41,8 +41,10 @@ def train(
     import torch
 
     from ddbench.run.codec_training import Asked, train_codec
+    from ddbench.run.phases import exact_float32
     from ddbench.run.worker import pick_device
 
+    click.get_current_context().with_resource(exact_float32())
     where = pick_device(device)
     torch.set_num_threads(threads)
     asked = Asked(codec, args, chosen, _command(codec, datasets, settings, out))

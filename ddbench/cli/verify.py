@@ -51,11 +51,13 @@ def verify(
         raise ArtifactError(f"{', '.join(map(str, paths))}: there is no result.json. Give a result or a run folder.")
     import torch
 
+    from ddbench.run.phases import exact_float32
     from ddbench.run.worker import pick_device
     from ddbench.submission.verify import How
     from ddbench.submission.verify import verify as verified
 
     torch.set_num_threads(threads)
+    click.get_current_context().with_resource(exact_float32())
     how = How(students, same_students, by, str(pick_device(device)))
     told: Counter[str] = Counter()
     for file in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 from ddbench.datasets.locations import DATA_VARIABLE, DOWNLOAD_VARIABLE, data_root
 from ddbench.errors import DataError, did_you_mean
+
+PART = re.compile(r"-(\d+)-of-(\d+)(?:-[0-9a-f]+)?$")
+"""In the name of one of several Parquet files: its number, and how many there are."""
 
 
 def splits(
@@ -27,11 +31,12 @@ def known_by(repo: str, revision: str) -> list[str]:
     return _listing(local) if local.is_dir() else [repo, revision]
 
 
-def is_copy(folder: Path) -> bool:
-    """Whether the folder holds a set by save_to_disk, or Parquet files in itself or one folder down."""
+def is_copy(folder: Path, split: str) -> bool:
+    """Whether the folder holds a set by save_to_disk, or the split's Parquet files in itself or one folder down."""
     if (folder / "dataset_dict.json").exists():
         return True
-    return any(next(folder.glob(pattern), None) for pattern in ("*.parquet", "*/*.parquet"))
+    names = (f"{split}.parquet", f"{split}-*.parquet")
+    return any(next(folder.glob(way + name), None) for way in ("", "*/") for name in names)
 
 
 def check_columns(found: dict[str, Any], repo: str, *columns: str) -> None:
@@ -47,16 +52,19 @@ def check_columns(found: dict[str, Any], repo: str, *columns: str) -> None:
 
 def labels(found: dict[str, Any], repo: str, column: str, train: str) -> tuple[dict[str, list[int]], tuple[str, ...]]:
     """The labels of each split as whole numbers, and the classes' names."""
-    values = {name: list(split[column]) for name, split in found.items()}
+    values = {name: list(split[column][:]) for name, split in found.items()}
     names = getattr(found[train].features[column], "names", None)
     if names is None and all(isinstance(v, str) for part in values.values() for v in part):
         names = sorted({v for part in values.values() for v in part})
-        values = {name: [names.index(v) for v in part] for name, part in values.items()}
+        place = {name: k for k, name in enumerate(names)}
+        values = {name: [place[v] for v in part] for name, part in values.items()}
     known = [v for part in values.values() for v in part]
     if not all(isinstance(v, int) and v >= 0 for v in known):
         raise DataError(f"The column {column!r} of {repo!r} holds rows without a label.")
     if names is None:
         names = [str(k) for k in range(max(known) + 1)]
+    if (most := max(known, default=0)) >= len(names):
+        raise DataError(f"The column {column!r} of {repo!r} holds the label {most}, and names {len(names)} classes.")
     return values, tuple(names)
 
 
@@ -85,18 +93,37 @@ def _local(folder: Path, split: str, arguments: tuple[str, ...]) -> Any:
     """One split of a local copy. Raises: DataError where it is missing or unreadable."""
     import datasets
 
+    found = None
     try:
         if (folder / "dataset_dict.json").exists() and (folder / split).is_dir():
-            return datasets.load_from_disk(str(folder / split))
-        below = [f for f in folder.rglob("*.parquet") if f.stem == split or f.name.startswith(f"{split}-")]
-        if below:
-            return datasets.load_dataset("parquet", data_files={split: sorted(map(str, below))}, split=split)
+            found = datasets.load_from_disk(str(folder / split))
+        elif below := [f for f in folder.rglob("*.parquet") if f.stem == split or f.name.startswith(f"{split}-")]:
+            _check_whole(below, split)
+            with _offline(True):  # the library counts even what it reads locally
+                found = datasets.load_dataset("parquet", data_files={split: sorted(map(str, below))}, split=split)
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{folder} cannot be read: {type(error).__name__}: {' '.join(str(error).split())}.") from error
+    if found is not None and not len(found):
+        raise DataError(f"The split {split!r} of {folder} has no rows.")
+    if found is not None:
+        return found
     raise DataError(
         f"{folder} has no split {split!r}: neither a folder of that name by save_to_disk, nor {split}.parquet, nor "
         f"{split}-*.parquet. Name another split with the arguments {' and '.join(map(repr, arguments))}."
     )
+
+
+def _check_whole(files: list[Path], split: str) -> None:
+    """Raises: DataError where some of the files that belong together are not there, by their numbers."""
+    numbered = [(int(m[1]), int(m[2])) for f in files if (m := PART.search(f.stem))]
+    for total in {of for _, of in numbered}:
+        if lacking := sorted(set(range(total)) - {i for i, of in numbered if of == total}):
+            raise DataError(
+                f"The split {split!r} of {files[0].parent} lacks {len(lacking)} of its {total} Parquet files, first "
+                f"number {lacking[0]}. Fetch them all."
+            )
 
 
 def _listing(folder: Path) -> list[str]:

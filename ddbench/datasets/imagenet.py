@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ddbench.datasets import hub
 from ddbench.datasets.hub_rows import opener
 from ddbench.datasets.imagenet_rows import labels_of, sides
-from ddbench.datasets.locations import DATA_VARIABLE, allow_downloads, data_root
+from ddbench.datasets.locations import DATA_VARIABLE, allow_downloads, below_data_root, data_root
 from ddbench.datasets.picture_folders import files_in, side
 from ddbench.datasets.picture_sets import PictureSet, Side
 from ddbench.datasets.pictures import PROCESSING, centre_crop, channels_first, opened
@@ -86,6 +86,17 @@ class SubsetConfig(PluginConfig):
         "validation", description="Of such a set, the split that students are scored on."
     )
 
+    @field_validator("repo")
+    @classmethod
+    def _below_the_data_folder(cls, repo: str) -> str:
+        return repo and below_data_root(repo)
+
+    @model_validator(mode="after")
+    def _two_splits(self) -> SubsetConfig:
+        if self.train == self.validation:
+            raise ValueError("train and validation should be two splits: students are scored on the second")
+        return self
+
     @field_validator("subset")
     @classmethod
     def _one_name(cls, subset: str) -> str:
@@ -114,10 +125,11 @@ class ImagenetSubset(Dataset):
     def pictures(self, download: bool = False) -> PictureSet:
         """The files or rows, none of them read. Raises: DataError naming every class that is missing."""
         config, root = self.config, data_root() / FOLDER
-        if config.repo or hub.is_copy(root):
-            return self._rows(config.repo or FOLDER, download)
         classes = subsets()[config.subset]
         wnids = [wnid for wnid, _ in classes]
+        is_tree = any((root / "train" / wnid).is_dir() for wnid in wnids)
+        if config.repo or (not is_tree and hub.is_copy(root, config.train)):
+            return self._rows(config.repo or FOLDER, download)
         missing = [
             f"{part}/{wnid} ({name})"
             for part in ("train", "val")

@@ -14,6 +14,8 @@ from ddbench.errors import DataError
 Class = tuple[int, str, str]
 """Place among the sorted 1000 WordNet ids, WordNet id, name."""
 N_CLASSES = 1000
+STRANGE = 2
+"""Of a subset's ten classes so many may have names that share no word with those known here."""
 WNID = re.compile(r"n\d{8}")
 FILE = re.compile(r"n\d{8}_\d+|ILSVRC2012_val_\d{8}")
 """What ImageNet calls a picture; some copies put the WordNet id behind it."""
@@ -40,7 +42,7 @@ def labels_of(classes: Sequence[Class], names: Sequence[str], repo: str) -> list
         for i, _, name in classes
         if names[i] != str(i) and not _words(names[i]) & _words(name)
     ]
-    if 2 * len(strange) > len(classes):
+    if len(strange) > STRANGE:
         raise DataError(
             f"The {N_CLASSES} classes of {repo!r} are not in the order of their WordNet ids: {'; '.join(strange)}. "
             "Take a copy in that order, or one whose classes are named by WordNet id."
@@ -63,7 +65,9 @@ def sides(
         rows, renumbered = kept(labels[split], wanted)
         present = set(renumbered)
         missing.extend(f"{split}/{wnid} ({name})" for k, (_, wnid, name) in enumerate(classes) if k not in present)
-        names = _files(stored_as(found[split], image, rows))
+        stored = stored_as(found[split], image, rows)
+        _check_names(stored or [], [classes[k] for k in renumbered], split)
+        names = _files(stored)
         if names is None:
             whole = digest(known())[:16]
             names = [f"{whole} {split} {image} {i}" for i in rows]
@@ -72,6 +76,17 @@ def sides(
         return Side(tuple((split, i) for i in rows), tuple(renumbered), tuple(names)).sorted()
 
     return (side(splits[0]), side(splits[1])), missing
+
+
+def _check_names(stored: Sequence[tuple[str, int]], classes: Sequence[Class], split: str) -> None:
+    """Raises: DataError where a file's own name says another WordNet id than its label: then the order is another."""
+    for (name, _), (i, wnid, _) in zip(stored, classes):
+        if (said := WNID.findall(name)) and wnid not in said:
+            raise DataError(
+                f"A picture of {split} with the label {i}, which is {wnid} in the order of WordNet ids, is called "
+                f"{name}: the labels are in another order. Take a copy in that order, or one whose classes are named "
+                "by WordNet id."
+            )
 
 
 def _files(stored: list[tuple[str, int]] | None) -> list[str] | None:

@@ -329,6 +329,10 @@ class Matcher(Maker):
         """
         return room.all_values
 
+    def real_at_once(self, room: Room) -> int:
+        """Real match-space values that an update has before it at once, without a gradient. Default: not known."""
+        return 0
+
     def suits(
         self, task: PrepareTask, prepared: Tensors, x: Float[Tensor, "b *shape"], y: Int[Tensor, " b"]
     ) -> Bool[Tensor, " b"] | None:

@@ -30,8 +30,9 @@ def values_at_once(shape: Sequence[int], values: int = PASS, networks: int = 1) 
 
 
 def part_of(device: torch.device, shape: Sequence[int], on_cpu: int, elsewhere: int = PASS) -> int:
-    """Values at once where small parts stay in a CPU's cache: `on_cpu` of them there, else `values_at_once`."""
-    return on_cpu if device.type == "cpu" else values_at_once(shape, elsewhere)
+    """`values_at_once`, on a CPU no more than `on_cpu`: small parts stay in its cache."""
+    fitting = values_at_once(shape, elsewhere)
+    return min(on_cpu, fitting) if device.type == "cpu" else fitting
 
 
 def part_in_training(

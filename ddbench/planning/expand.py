@@ -29,10 +29,15 @@ def expand(suite: Suite, only: str | None = None) -> list[Cell]:
 
     Raises: SpecError with every mistake; DataError where the suite is right, with all that it needs and is not here.
     """
-    cells, faults = expand_all(suite, only)
-    if faults:
-        raise suite.document.error(faults)
-    return cells
+    return expand_wanted(suite, only)[0]
+
+
+def expand_wanted(suite: Suite, only: str | None) -> tuple[list[Cell], bool]:
+    """`expand`, and whether cells were left out for what they miss."""
+    work = _expanded(suite, only)
+    if work.faults:
+        raise suite.document.error(work.faults)
+    return list(work.cells.values()), work.passed_over
 
 
 def combination_faults(suite: Suite, only: str | None = None) -> list[Fault]:
@@ -42,15 +47,20 @@ def combination_faults(suite: Suite, only: str | None = None) -> list[Fault]:
 
 def expand_all(suite: Suite, only: str | None = None) -> tuple[list[Cell], list[Fault]]:
     """The cells that can be made, and every reason why others cannot, as `expand` has it."""
+    work = _expanded(suite, only)
+    return list(work.cells.values()), list(dict.fromkeys(work.faults))
+
+
+def _expanded(suite: Suite, only: str | None) -> _Expansion:
     work = _Expansion(suite, only, faults=plugin_faults(suite.document))
     for i, block in enumerate(suite.grid):
         work.block(i, block)
-    return list(work.cells.values()), list(dict.fromkeys(work.faults))
+    return work
 
 
 def title(c: Combination) -> str:
     """The title of the combination's cell, which needs no data. A ceiling has no budget, and its codec is given."""
-    if _is_ceiling(c.method):
+    if is_ceiling(c.method):
         return title_of(c.dataset, None, Choice(name=NAMES.identity), c.method, "signal", c.seed)
     return title_of(c.dataset, c.budget, c.codec or Choice(name=NAMES.identity), c.method, c.space, c.seed)
 
@@ -68,6 +78,8 @@ class _Expansion:
     """The recipes of the block at hand."""
     wanted: bool = True
     """Whether `only` asks for the combination at hand."""
+    passed_over: bool = False
+    """Whether one that is not asked for misses data or weights."""
 
     def block(self, i: int, block: Block) -> None:
         here: Way = ("grid", i)
@@ -93,7 +105,7 @@ class _Expansion:
     def add(self, block: Block, here: Way, c: Combination, protocol: EvaluationProtocol, network: Choice) -> None:
         """Makes the combination's cell. A ceiling stores nothing, so codec, space, storage and network are set."""
         rules = [(j, setting) for j, setting in enumerate(block.settings) if matches(setting.when, c)]
-        free = _is_ceiling(c.method)
+        free = is_ceiling(c.method)
         codec = self.codec_of(c, here, rules, free)
         if codec is None and (free or c.codec is not None):
             return
@@ -207,7 +219,7 @@ class _Expansion:
     ) -> tuple[Choice, tuple[RecipeUse, ...]] | None:
         """The method before any setting, with what the block's recipes give it, and the rules that do."""
         if not self.books or (
-            not _is_ceiling(c.method) and None in (c.codec, c.budget)
+            not is_ceiling(c.method) and None in (c.codec, c.budget)
         ):  # which is a fault told elsewhere
             return c.method, ()
         try:
@@ -262,6 +274,8 @@ class _Expansion:
         fault = self.suite.document.fault(at, said)
         if self.wanted or not fault.is_missing:
             self.faults.append(fault)
+        else:
+            self.passed_over = True
 
 
 def _kind(axis: str) -> Kind:
@@ -269,7 +283,8 @@ def _kind(axis: str) -> Kind:
     return axis
 
 
-def _is_ceiling(method: Choice) -> bool:
+def is_ceiling(method: Choice) -> bool:
+    """Whether the method takes all training items: its cells have no budget, and the codec is given."""
     from ddbench.interfaces.method import Ceiling
 
     return issubclass(registry.load("method", method.name), Ceiling)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ddbench import registry
 from ddbench.canonical import canonical
 from ddbench.errors import DdbenchError
-from ddbench.planning.expand import combination_faults, title
+from ddbench.planning.expand import combination_faults, is_ceiling, title
 from ddbench.planning.facts import asked, card_of, full_args
 from ddbench.planning.named import plugin_faults
 from ddbench.registry import Kind
@@ -57,16 +57,16 @@ def _of(block: Block, only: str | None) -> list[tuple[Kind, Choice]]:
         return whole[memo]
 
     found: list[tuple[Kind, Choice]] = []
-    done: set[tuple[int, int | None, tuple[int, ...]]] = set()
+    done: set[tuple[int, int | None, tuple[int, ...], bool]] = set()
     for c in combinations(block, complete):
         if not holds(title(c), only):
             continue
         rules = tuple(j for j, rule in enumerate(block.settings) if rule.codec_args and matches(rule.when, c))
-        if (key := (id(c.dataset), c.codec and id(c.codec), rules)) in done:
+        if (key := (id(c.dataset), c.codec and id(c.codec), rules, is_ceiling(c.method))) in done:
             continue
         done.add(key)
         found.append(("dataset", c.dataset))
-        if c.codec is None:
+        if c.codec is None or is_ceiling(c.method):
             continue
         args = c.codec.args
         for j in rules:

@@ -21,6 +21,7 @@ from ddbench.interfaces.method import Selector
 from ddbench.planning.facts import cap_bytes
 from ddbench.planning.shared import Share, tests_codes
 from ddbench.run.cell import load_data, workshop
+from ddbench.run.phases import exact_float32
 from ddbench.spec.cell import Cell
 from ddbench.store import Touched, cache_root, listening
 
@@ -71,7 +72,7 @@ def prepare(shares: Sequence[Share], device: torch.device, begin: Callable[[Shar
 def _attempt(share: Share, cell: Cell, device: torch.device, tell: Tell) -> Prepared:
     done, start = Prepared(share), time.monotonic()
     try:
-        with listening(done.touched.append):
+        with listening(done.touched.append), exact_float32():
             done.data_bytes = _do(share, cell, device, tell)
     except RunError:
         raise

@@ -26,7 +26,7 @@ from ddbench.result.io import write_result
 from ddbench.result.schema import Failure, Result, Status
 from ddbench.run.cell import Outcome, produce
 from ddbench.run.folder import RunFolder
-from ddbench.run.phases import Record
+from ddbench.run.phases import Record, exact_float32
 from ddbench.run.provenance import now, provenance
 from ddbench.spec.cell import Cell
 from ddbench.store import Touched, listening
@@ -55,23 +55,19 @@ def work(job: Job, report: Callable[[Event], None]) -> None:
                 except ArtifactError as error:
                     report(Event("failed", key, f"{error} Re-issue `ddbench run` to write it anew.", 1.0))
                     continue
-                _run(folder, cell, device, job.checkpoint_s, report)
+                with exact_float32():
+                    _run(folder, cell, device, job.checkpoint_s, report)
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a worker, on which float32 is float32. Raises: RunError where it is not there.
-
-    Convolutions of cuDNN would else be of 10 bits (TF32), by PyTorch's default, and matrix products are not.
-    """
+    """The device of a worker. Raises: RunError where it is not there."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise RunError(f"The device {name!r} is not usable here: {str(error).splitlines()[0]}") from error
-    if device.type == "cuda":
-        torch.backends.cudnn.allow_tf32 = False
     return device
 
 

@@ -79,6 +79,9 @@ class DistributionMatching(Matcher):
         by_class = room.values * max(1, ITEMS_CHUNK_CPU // room.values)
         return min(room.all_values, by_class, values_at_once(room.shape, GRAPH))
 
+    def real_at_once(self, room: Room) -> int:
+        return 0 if self.config.pool else room.n_classes * min(self.config.real_batch, room.smallest_class)
+
     def prepare_passes(self, room: Room) -> float:
         return (self.config.pool or 0) * room.train_size
 

@@ -67,6 +67,8 @@ def test_cells_run_though_others_data_are_missing(place: Path, capsys: pytest.Ca
     capsys.readouterr()
     assert execute(["status", "runs/two"]) == 0
     assert "4 cells: 4 ok" in capsys.readouterr().out, "cells whose data are gone stay in the folder's index"
+    assert execute([*RUN[:-1], "--only", "digits"]) == 0
+    assert "image_folder" in (place / "runs" / "two" / "table.md").read_text(), "and in its report"
 
 
 def test_plans_say_what_they_can(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,3 +108,9 @@ def test_prepare_fetches_for_wanted_cells_alone(
     capsys.readouterr()
     assert execute([*prepare, "--only", "nowhere"]) == 2
     assert "No cell of the suite has 'nowhere'" in capsys.readouterr().err
+    asked.clear()
+    full = SUITE.replace("methods: [random,", "methods: [random, full,")
+    (place / "two.yaml").write_text(full)
+    add_pictures(place)
+    assert execute([*prepare, "--only", "full"]) == 0, "a ceiling takes no codec, hence no weights"
+    assert asked == ["pets"]

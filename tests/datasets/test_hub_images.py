@@ -133,3 +133,10 @@ def test_without_classes_cells_keep_their_keys(data):
     datasets.DatasetDict({"train": rows(3), "test": rows(1)}).save_to_disk(str(data / "insects"))
     sides = HubImages(config()).pictures(False)
     assert sides.train.known_by[4].endswith(" train img 4")
+
+
+def test_labels_beyond_the_names_are_told(data):
+    wrong = rows(1).cast_column("class", datasets.Value("int64")).map(lambda row: {"class": row["class"] + 3})
+    datasets.DatasetDict({"train": rows(2), "test": wrong}).save_to_disk(str(data / "insects"))
+    with pytest.raises(DataError, match="holds the label 5, and names 3 classes"):
+        HubImages(config()).card()

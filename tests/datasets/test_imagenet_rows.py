@@ -180,3 +180,49 @@ def test_the_card_says_what_the_trees_says(data):
     card: DatasetCard = subset(repo="copy").card()
     assert card.class_names == tuple(name for *_, name in NETTE)
     assert card.family == "imagenet"
+
+
+def test_a_tree_stays_a_tree_beside_parquet_files_and_half_a_copy_is_none(data):
+    imagenet_tree(data / "imagenet", WNIDS, 2, 1)
+    copy(data / "other", data / "imagenet", kind="parquet")
+    card = subset().card()
+    (data / "imagenet" / "data").mkdir()
+    (part,) = (data / "other" / "data").glob("train-*")
+    shutil.copy(part, data / "imagenet" / "data" / "train-00000-of-00003.parquet")
+    assert subset().card() == card
+    shutil.copy(part, data / "other" / "data" / "train-00001-of-00003.parquet")
+    part.unlink()
+    with pytest.raises(DataError, match=r"'train' of .* lacks 2 of its 3 Parquet files, first number 0\."):
+        subset(repo="other").card()
+
+
+def test_a_files_own_name_tells_that_labels_are_in_another_order(data):
+    imagenet_tree(data / "tree", WNIDS, 2, 1)
+    turned = dict(zip(WNIDS, [*WNIDS[1:], WNIDS[0]]))
+    copy(data / "turned", data / "tree", None, file=lambda name, wnid: f"{turned[wnid]}_{name[-6:]}")
+    with pytest.raises(DataError, match=rf"A picture of train .* which is {WNIDS[0]} .* is called {WNIDS[1]}_"):
+        subset(repo="turned").card()
+
+
+def test_splits_are_two_and_have_rows(data):
+    with pytest.raises(ValueError, match="train and validation should be two splits"):
+        subset(validation="train")
+    with pytest.raises(ValueError, match="data folder"):
+        subset(repo="../elsewhere")
+    imagenet_tree(data / "tree", WNIDS, 2, 1)
+    whole = split(data / "tree", "train", WORDS)
+    datasets.DatasetDict({"train": whole, "validation": whole.select([])}).save_to_disk(str(data / "empty"))
+    with pytest.raises(DataError, match="empty"):
+        subset(repo="empty").card()
+
+
+def test_a_parquet_copy_asks_no_network(data, monkeypatch):
+    import socket
+
+    def refused(*args, **kwargs):
+        raise AssertionError(f"the network was asked: {args}")
+
+    imagenet_tree(data / "tree", WNIDS, 2, 1)
+    copy(data / "other", data / "tree", kind="parquet")
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    assert subset(repo="other").card().train_size == 20

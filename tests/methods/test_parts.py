@@ -61,7 +61,7 @@ def accelerator(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> None:
 def test_parts_of_large_values_hold_no_more_positions(shape: tuple[int, ...], of_pass: int, of_graph: int) -> None:
     assert (values_at_once(shape), values_at_once(shape, GRAPH)) == (of_pass, of_graph)
     assert part_of(torch.device("cuda"), shape, 32) == of_pass
-    assert part_of(torch.device("cpu"), shape, 32) == 32
+    assert part_of(torch.device("cpu"), shape, 32) == min(32, of_pass)
     assert values_at_once(shape, networks=5) == max(1, of_pass // 5)
 
 
@@ -72,12 +72,13 @@ def test_a_batch_is_whole_where_it_is_normalised_together() -> None:
     assert part_in_training(network(SHAPE, K), (3, 128, 128), 256) == 256
 
 
-def test_dm_by_parts_of_a_class_is_the_slow_loop(small_parts: None) -> None:
+@pytest.mark.parametrize("n", [OF_GRAPH + 1, 30, 70])
+def test_dm_by_parts_of_a_class_is_the_slow_loop(n: int, small_parts: None) -> None:
     psi, real = network(SHAPE, K), values(SHAPE, K, 5, seed=1)
     sizes: list[int] = []
     embed = psi.embed
     psi.embed = lambda x: (sizes.append(len(x)), embed(x))[1]
-    items = values(SHAPE, K, 70, seed=2).flip(0).requires_grad_()  # more than a CPU takes at once
+    items = values(SHAPE, K, n, seed=2).flip(0).requires_grad_()
     loss = dm_loss(psi, class_means(psi, real, 32), items)
     (slope,) = torch.autograd.grad(loss, items)
     assert max(sizes[1:]) == OF_GRAPH
@@ -139,13 +140,17 @@ def test_experts_by_parts_of_a_batch_are_one_pass(experts: int, monkeypatch: pyt
     def found() -> Tensor:
         return expert_gradients(task, FlatNetwork(model), theta, rows, [lambda v: v] * experts)
 
+    sizes: list[int] = []
+    model.register_forward_hook(lambda _, given, __: sizes.append(given[0].shape[-4]))
     whole = found()
+    assert max(sizes) == 18
     monkeypatch.setattr(parts, "POSITIONS", 1)
-    assert part_in_training(model, SHAPE, 18, networks=experts) == OF_PASS // experts
+    sizes.clear()
     assert_near(found(), whole, rtol=1e-9, atol=1e-12)
+    assert max(sizes) == OF_PASS // experts
 
 
-def test_networks_that_train_on_items_take_them_by_parts(monkeypatch: pytest.MonkeyPatch, small_parts: None) -> None:
+def test_networks_that_train_on_items_take_them_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     from ddbench_methods import frepo_pool, net_training
 
     x, y = values(SHAPE, K, 20, 1).flatten(0, 1), torch.arange(K).repeat_interleave(20)
@@ -156,16 +161,21 @@ def test_networks_that_train_on_items_take_them_by_parts(monkeypatch: pytest.Mon
         train(model, x, y, 2, 30, 0.1, Generator().manual_seed(0), lambda v: v)
         return torch.cat([w.detach().flatten() for w in model.parameters()]), max(sizes)
 
-    def of_pool() -> Tensor:
+    def of_pool(most: int) -> Tensor:
         net = FlatNetwork(network(SHAPE, K))
-        return gradient(net, net.weights(), x, torch.nn.functional.one_hot(y, K).double())
+        sizes = watched(net.model)
+        found = gradient(net, net.weights(), x, torch.nn.functional.one_hot(y, K).double())
+        assert max(sizes) == most
+        return found
 
-    whole, pool = trained()[0], of_pool()
+    monkeypatch.setattr(parts, "POSITIONS", 32 * 32)
+    whole, pool = trained()[0], of_pool(32)
+    monkeypatch.setattr(parts, "POSITIONS", 1)
     accelerator(monkeypatch, frepo_pool, net_training)
     by_parts, largest = trained()
     assert largest == OF_PASS
     assert_near(by_parts, whole, rtol=1e-9, atol=1e-12)
-    assert_near(of_pool(), pool, rtol=1e-9, atol=1e-12)
+    assert_near(of_pool(OF_PASS), pool, rtol=1e-9, atol=1e-12)
 
 
 def test_frepo_and_labels_by_experts_take_values_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_memory_of_a_decoder_is_that_of_what_it_decodes_at_once(chunk: int) -> N
     found, parts = plan([cell])[0], parts_of(cell)
     took, room = parts.codec.work(), room_of(cell, parts)
     network = FORTH_AND_BACK * 4 * parts.method.values_at_once(room) * room.network.activations
-    values = AUGMENTED * 4 * room.all_values * prod(room.shape)
+    values = AUGMENTED * 4 * (room.all_values + 10 * 16) * prod(room.shape)
     items = 10 * (found.slots or 0)
     decoding = min(chunk, items) * took.gradient_bytes
     assert items > 3
@@ -214,7 +214,9 @@ def test_memory_of_large_values_is_that_of_a_part(method: str, passes: int, monk
     part = values_at_once(room.shape, GRAPH)
     assert part < room.values
     of_students = FORTH_AND_BACK * 4 * values_at_once(room.shape) * room.network.activations
-    matching = FORTH_AND_BACK * 4 * passes * part * room.network.activations
-    values = AUGMENTED * 4 * room.all_values * prod(room.shape)
+    of_real = min(32, values_at_once(room.shape)) if method == "dc" else 0
+    matching = FORTH_AND_BACK * 4 * max(of_real, passes * part) * room.network.activations
+    real = {"dm": 16, "dc": room.smallest_class, "mtt": 0}[method]
+    values = AUGMENTED * 4 * (room.all_values + 10 * real) * prod(room.shape)
     assert plan([cell])[0].memory_bytes == RUNTIME_BYTES + values + max(matching, of_students)
     assert plan([cell])[0].memory_bytes < whole

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddbench_codecs.autoencoders.known import KNOWN
+
 MODELS_VARIABLE = "DDBENCH_MODELS"
 DEFAULT_ROOT = "~/.cache/ddbench/models"
 SHIPPED = "shipped:"
@@ -65,7 +67,9 @@ class Place:
     def is_below_models(self) -> bool:
         """Whether a local folder is meant, not a repository: the name's first part is one, and nothing was fetched."""
         fetched = self.hub_repository is not None and self.hub_repository.is_dir()
-        return "/" in self.model and not fetched and (models_root() / self.model.split("/")[0]).is_dir()
+        if self.model in KNOWN or fetched:
+            return False
+        return "/" in self.model and (models_root() / self.model.split("/")[0]).is_dir()
 
     @property
     def local(self) -> Path:

@@ -112,8 +112,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _missing(place: Place, what: str, why: str = "") -> MissingWeights:
-    hub = None if place.is_below_models else place.hub_repository
-    looked = [f for f in (place.local, hub) if f is not None]
+    looked = [f for f in (place.local, place.hub_repository) if f is not None]
     said = [f"The weights of {place} are not here: {what} is wanted. Looked in: {', '.join(map(str, looked))}."]
     if why:
         said.append(f"{why}.")
