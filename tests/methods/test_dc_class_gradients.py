@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ddbench_methods.class_gradients import GROUP, class_gradients, classes_at_once
+from ddbench_methods.class_gradients import class_gradients, classes_at_once
 from slow_dc import gradients_of
 from slow_match import assert_near, network, values
+
+from ddbench.interfaces.parts import GRAPH
 
 SHAPES = {"maps": (1, 8, 8), "series": (2, 16), "rows": (6,)}
 K = 3
@@ -46,6 +48,6 @@ def test_they_have_the_same_gradient_in_the_items(kind: str) -> None:
 def test_classes_at_once_are_bounded_by_memory() -> None:
     x = torch.empty(200, 50, 1)
     assert classes_at_once(x, "loop") == classes_at_once(x, "auto") == 1
-    assert classes_at_once(x, "together") == GROUP // 50
+    assert classes_at_once(x, "together") == GRAPH // 50
     assert classes_at_once(x[:3], "together") == 3
-    assert classes_at_once(torch.empty(4, 2 * GROUP, 1), "together") == 1
+    assert classes_at_once(torch.empty(4, 2 * GRAPH, 1), "together") == 1
