@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ddbench.evaluate.weights import Weights
 from ddbench.interfaces.network import Classifier
-from ddbench.interfaces.parts import part_in_training
+from ddbench.interfaces.parts import in_parts, part_in_training
 
 Gradients = Callable[[Float[Tensor, "s b *shape"], Tensor], Float[Tensor, " s"]]
 """Fills the weights' gradients for one update of each student; gives the losses."""
@@ -25,7 +25,7 @@ def single_gradients(weights: Weights) -> Gradients:
     def gradients(x: Tensor, y: Tensor) -> Tensor:
         weights.gradients.zero_()
         losses = []
-        for part, of_part, share in _parts(model, x, y):
+        for part, of_part, share in in_parts(x, y, _part(model, x), dim=1):
             loss = F.cross_entropy(model(part[0]), of_part[0]) * share
             loss.backward()
             losses.append(loss.detach())
@@ -41,7 +41,7 @@ def stacked_gradients(weights: Weights) -> Gradients:
     def gradients(x: Tensor, y: Tensor) -> Tensor:
         weights.gradients.zero_()
         losses = []
-        for part, of_part, share in _parts(weights.models[0], x, y):
+        for part, of_part, share in in_parts(x, y, _part(weights.models[0], x), dim=1):
             leaf = weights.values.detach().requires_grad_()
             logits, told = forward(dict(weights.split(leaf)), part), of_part.flatten(0, 1)
             of_students = F.cross_entropy(logits.flatten(0, 1), told, reduction="none").view(part.shape[:2])
@@ -54,10 +54,6 @@ def stacked_gradients(weights: Weights) -> Gradients:
     return gradients
 
 
-def _parts(
-    model: Classifier, x: Float[Tensor, "s b *shape"], y: Tensor
-) -> Iterator[tuple[Float[Tensor, "s p *shape"], Tensor, float]]:
-    """The students' batches by parts that bound the memory of a pass, each with its share of the mean loss."""
-    size = part_in_training(model, x.shape[2:], x.shape[1], networks=len(x))
-    for part, of_part in zip(x.split(size, 1), y.split(size, 1)):
-        yield part, of_part, part.shape[1] / x.shape[1]
+def _part(model: Classifier, x: Float[Tensor, "s b *shape"]) -> int:
+    """Of each student's batch so many at once."""
+    return part_in_training(model, x.shape[2:], x.shape[1], networks=len(x))

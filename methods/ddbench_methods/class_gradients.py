@@ -15,8 +15,6 @@ from ddbench.interfaces.network import Classifier
 from ddbench.interfaces.parts import GRAPH, part_of, values_at_once
 
 Batched = Literal["auto", "together", "loop"]
-CHUNK = 32
-"""Items without graph that are differentiated at once on a CPU: their activations stay in the processor's cache."""
 FEW = 64
 """Items a class below which one class alone leaves a GPU idle."""
 
@@ -59,7 +57,7 @@ def _one(
     network: Classifier, weights: Mapping[str, Tensor], x: Float[Tensor, "n *shape"], y: Int[Tensor, " 1"], graph: bool
 ) -> list[Tensor]:
     total: list[Tensor] = []
-    for part in x.split(len(x) if graph else part_of(x.device, x.shape[1:], CHUNK)):
+    for part in x.split(len(x) if graph else part_of(x.device, x.shape[1:])):
         loss = cross_entropy(network(part), y.expand(len(part)), reduction="sum") / len(x)
         found = torch.autograd.grad(loss, list(weights.values()), create_graph=graph)
         total = [a.add_(b) for a, b in zip(total, found)] if total else list(found)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ddbench.interfaces.method import Matcher, MatcherConfig, MatchTask, Start
 from ddbench.interfaces.network import has_batch_norm
-from ddbench.interfaces.parts import GRAPH, THROUGH_GRADIENT, values_at_once
+from ddbench.interfaces.parts import GRAPH, IN_CACHE, THROUGH_GRADIENT, values_at_once
 from ddbench.interfaces.room import Room
-from ddbench_methods.class_gradients import CHUNK, Batched
+from ddbench_methods.class_gradients import Batched
 from ddbench_methods.gradient_distance import Distance
 from ddbench_methods.gradient_matching import matching_loss
 from ddbench_methods.net_training import train
@@ -87,7 +87,7 @@ class Dc(Matcher):
         return self.config.iterations * (3 * real + 7 * room.all_values + trained)
 
     def values_at_once(self, room: Room) -> int:
-        real = min(CHUNK, self.config.real_batch, room.smallest_class, values_at_once(room.shape))
+        real = min(IN_CACHE, self.config.real_batch, room.smallest_class, values_at_once(room.shape))
         return max(real, THROUGH_GRADIENT * min(room.values, values_at_once(room.shape, GRAPH)))
 
     def real_at_once(self, room: Room) -> int:

@@ -16,7 +16,7 @@ from ddbench.interfaces.network import Classifier, has_batch_norm
 from ddbench.interfaces.parts import GRAPH, part_of, values_at_once
 from ddbench.interfaces.room import Room
 from ddbench.written import ADDED
-from ddbench_methods.dm_pool import REAL_CHUNK_CPU, draw_entry, pool_entries, pool_sizes
+from ddbench_methods.dm_pool import draw_entry, pool_entries, pool_sizes
 from ddbench_methods.gradient_matching import with_slope
 
 ITEMS_CHUNK_CPU = 64
@@ -96,7 +96,7 @@ class DistributionMatching(Matcher):
             return matching_loss(*draw_entry(task))
         psi = task.network().requires_grad_(False)
         real, synthetic = task.augment(task.real(self.config.real_batch), task.synthetic())
-        chunk = part_of(real.device, real.shape[2:], REAL_CHUNK_CPU)
+        chunk = part_of(real.device, real.shape[2:])
         return matching_loss(psi, class_means(psi, real, chunk), synthetic)
 
 
@@ -110,7 +110,7 @@ def matching_loss(
     per-class statistics would leak the label.
     """
     shape, n = synthetic.shape[2:], synthetic.shape[1]
-    classes = max(1, part_of(synthetic.device, shape, ITEMS_CHUNK_CPU, GRAPH) // n)
+    classes = max(1, part_of(synthetic.device, shape, GRAPH, ITEMS_CHUNK_CPU) // n)
     if len(synthetic) <= classes or has_batch_norm(psi):
         return (target - class_means(psi, synthetic)).square().sum()
     part, losses, slopes = values_at_once(shape, GRAPH), [], []

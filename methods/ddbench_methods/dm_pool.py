@@ -25,10 +25,6 @@ ENTRY = "1"
 """Changes whenever the same pool would hold other values."""
 
 
-REAL_CHUNK_CPU = 32
-"""Real items embedded at once on a CPU: their activations stay in its cache."""
-
-
 def pool_entries(task: PrepareTask, pool: int) -> Tensors:
     """Of each entry: the network's `weights`, the seeds of the classes' `draws`, the real `means`; from the cache."""
     coordinates = [entry_coordinates(i) for i in range(pool)]
@@ -63,7 +59,7 @@ def class_mean(task: PrepareTask, psi: Classifier, k: int, seed: int) -> Float[T
     """mean ψ(A_ω(x)) over all real items x of class k, ω drawn by `seed`."""
     members = (task.labels == k).nonzero().flatten()
     total: Tensor | float = 0.0
-    for part in members.split(part_of(task.device, task.shape, REAL_CHUNK_CPU)):
+    for part in members.split(part_of(task.device, task.shape)):
         (x,) = task.augment(task.real(part)[None], by=Generator().manual_seed(seed))
         total = total + psi.embed(x[0]).flatten(1).double().sum(0)
     return (torch.as_tensor(total) / len(members)).to(next(psi.parameters()))

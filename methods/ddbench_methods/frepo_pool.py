@@ -10,14 +10,11 @@ from torch import Tensor
 
 from ddbench.interfaces.method import MatchTask
 from ddbench.interfaces.network import Classifier, has_batch_norm
-from ddbench.interfaces.parts import part_of
+from ddbench.interfaces.parts import in_parts, part_of
 from ddbench_methods.mtt_student import FlatNetwork
 
 if TYPE_CHECKING:
     from ddbench_methods.frepo import FrepoConfig
-
-CHUNK = 32
-"""Items differentiated at once on a CPU: their activations stay in the processor's cache."""
 
 
 class Pool:
@@ -73,10 +70,9 @@ def gradient(
     net: FlatNetwork, theta: Float[Tensor, " p"], x: Float[Tensor, "m *shape"], y: Float[Tensor, "m k"]
 ) -> Float[Tensor, " p"]:
     """Gradient of the mean cross-entropy in the weights, added up over parts of the batch."""
-    size = len(x) if has_batch_norm(net.model) else part_of(x.device, x.shape[1:], CHUNK)
+    size = len(x) if has_batch_norm(net.model) else part_of(x.device, x.shape[1:])
     total = torch.zeros_like(theta)
-    for part, told in zip(x.split(size), y.split(size)):
+    for part, told, share in in_parts(x, y, size):
         w = theta.detach().requires_grad_()
-        (g,) = torch.autograd.grad(net.loss(w, part, told) * (len(part) / len(x)), w)
-        total += g
+        total += torch.autograd.grad(net.loss(w, part, told) * share, w)[0]
     return total

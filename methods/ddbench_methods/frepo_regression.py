@@ -11,9 +11,6 @@ from ddbench.interfaces.network import Classifier, has_batch_norm
 from ddbench.interfaces.parts import GRAPH, part_of
 from ddbench_methods.gradient_matching import with_slope
 
-CHUNK_CPU = 32
-"""Values embedded at once on a CPU: their activations stay in its cache."""
-
 
 def items_loss(
     network: Classifier,
@@ -27,7 +24,7 @@ def items_loss(
     Features of items are computed twice, so that only one chunk's graph is held at a time.
     """
     network.train().requires_grad_(False)
-    size = part_of(x.device, x.shape[1:], CHUNK_CPU, GRAPH)
+    size = part_of(x.device, x.shape[1:], GRAPH)
     whole = has_batch_norm(network)
     K = len(real)
     with torch.no_grad():

@@ -67,15 +67,13 @@ def _unroll(path: Trajectory, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
 
 def _after(path: Trajectory, step: Step, theta: Tensor, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
     """θ̂ − α g of one step, without a graph; computed again it is the same."""
-    theta, total = theta.detach(), torch.zeros_like(theta)
+    theta, g = theta.detach().requires_grad_(), torch.zeros_like(theta)
     with noise(step.seed, x.device):
         for seen, told, share in step.parts(path.student, step.augment(x[step.rows]), y[step.rows]):
             with torch.enable_grad():
-                leaf = theta.requires_grad_()
-                ce = path.student.loss(leaf, seen, told) * share
-            (g,) = torch.autograd.grad(ce, leaf)
-            total += g
-    return theta.detach() - alpha * total
+                ce = path.student.loss(theta, seen, told) * share
+            g += torch.autograd.grad(ce, theta)[0]
+    return theta.detach() - alpha * g
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ddbench.errors import ArtifactError, Divergence
 from ddbench.evaluate.together import possible
 from ddbench.interfaces.codec import Tensors
 from ddbench.interfaces.method import Augment, PrepareTask
-from ddbench.interfaces.parts import part_in_training
+from ddbench.interfaces.parts import in_parts, part_in_training
 from ddbench_methods.mtt_config import MttConfig
 from ddbench_methods.mtt_student import FlatNetwork, noise
 
@@ -148,17 +148,16 @@ def gradients(
     x, y = torch.stack([a(task.real(r)) for a, r in zip(augment, rows)]), task.labels[rows]
     size = part_in_training(network.model, task.shape, rows.shape[1], networks=len(theta))
     total = torch.zeros_like(theta)
-    for part, of_part in zip(x.split(size, dim=1), y.split(size, dim=1)):
+    for part, of_part, share in in_parts(x, y, size, dim=1):
         leaf = theta.detach().requires_grad_()
         if len(theta) == 1:
-            loss = network.loss(leaf[0], part[0], of_part[0]) * (part.shape[1] / rows.shape[1])
+            loss = network.loss(leaf[0], part[0], of_part[0]) * share
         else:
             logits = vmap(network, randomness="error")(leaf, part)
             ce = cross_entropy(logits.flatten(0, 1), of_part.flatten(), reduction="sum")
             # Experts do not touch each other, so the gradient of the sum holds each one's own.
             loss = ce / rows.shape[1]
-        (found,) = torch.autograd.grad(loss, leaf)
-        total += found
+        total += torch.autograd.grad(loss, leaf)[0]
     return total
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Generator, Tensor
 
 from ddbench.interfaces.method import Augment, MatchTask
-from ddbench.interfaces.parts import GRAPH, part_in_training
+from ddbench.interfaces.parts import GRAPH, in_parts, part_in_training
 from ddbench_methods.mtt_student import FlatNetwork, noise
 
 _SEEDS = 2**62
@@ -32,8 +32,7 @@ class Step:
     def parts(self, student: FlatNetwork, seen: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor, float]]:
         """Augmented values and labels by parts that bound the memory, each with its share of the mean loss."""
         size = part_in_training(student.model, seen.shape[1:], len(seen), GRAPH)
-        for part, of_part in zip(seen.split(size), y.split(size)):
-            yield part, of_part, len(part) / len(seen)
+        return in_parts(seen, y, size)
 
 
 def draw_steps(task: MatchTask, items: int, count: int, batch: int | None, device: torch.device) -> list[Step]:

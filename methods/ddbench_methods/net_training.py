@@ -12,9 +12,6 @@ from torch.nn.functional import cross_entropy
 from ddbench.interfaces.network import Classifier, has_batch_norm
 from ddbench.interfaces.parts import part_of
 
-CHUNK = 32
-"""Items differentiated at once on a CPU: their activations stay in the processor's cache."""
-
 
 def train(
     network: Classifier,
@@ -29,7 +26,7 @@ def train(
     """Trains in place by plain SGD (no momentum, no decay): every epoch in a new order, its last batch may be short."""
     network.train().requires_grad_()
     weights = list(network.parameters())
-    size = batch if has_batch_norm(network) else part_of(x.device, x.shape[1:], CHUNK)
+    size = batch if has_batch_norm(network) else part_of(x.device, x.shape[1:])
     for _ in range(epochs):
         for index in torch.randperm(len(x), generator=order).split(batch):
             index = index.to(x.device)

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from ddbench.errors import Divergence
 from ddbench.interfaces.method import PrepareTask
 from ddbench.interfaces.network import Classifier
-from ddbench.interfaces.parts import part_in_training, values_at_once
+from ddbench.interfaces.parts import in_parts, part_in_training, values_at_once
 from ddbench.interfaces.plugin import PluginConfig
 
 TRAINING = "1"
@@ -72,8 +72,8 @@ def _trained(task: PrepareTask, config: TeacherConfig) -> Classifier:
             seen, y = next(augmentations)(task.real(index)), task.labels[index]
             size = part_in_training(network, task.shape, len(index))
             descent.zero_grad()
-            for part, of_part in zip(seen.split(size), y.split(size)):
-                (cross_entropy(network(part), of_part) * (len(part) / len(index))).backward()
+            for part, of_part, share in in_parts(seen, y, size):
+                (cross_entropy(network(part), of_part) * share).backward()
             descent.step()
             step += 1
             if step % REPORT_EVERY == 0:

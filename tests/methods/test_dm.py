@@ -100,7 +100,7 @@ def test_large_pictures_go_through_by_smaller_chunks_where_there_is_no_cpu() -> 
 
     psi.embed = seen
     real, items = (torch.empty(3, n, 1, 128, 128, dtype=torch.float64, device="meta") for n in (100, 30))
-    aim = class_means(psi, real, part_of(real.device, real.shape[2:], 32))
+    aim = class_means(psi, real, part_of(real.device, real.shape[2:]))
     matching_loss(psi, aim, items.requires_grad_())
     assert batches == [256, 44, 60, 30]
 

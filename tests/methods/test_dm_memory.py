@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from ddbench_methods.dm import DistributionMatching, DmConfig
-from ddbench_methods.dm_pool import REAL_CHUNK_CPU
 from on_devices import GPU, peak_bytes
 from slow_match import GivenTask
 
@@ -41,7 +40,7 @@ def test_memory_of_an_update_is_that_of_a_chunk(device: str, size: int, width: i
     peak = peak_bytes(update, device)
     assert items.grad is not None
     assert bool(items.grad.isfinite().all())
-    chunk = part_of(at, shape, REAL_CHUNK_CPU)
+    chunk = part_of(at, shape)
     assert max(task.batches) == min(chunk, K * REAL)
     print(f"DM at {size} pixels, width {width}: {peak / 2**20:.0f} MiB")
     assert peak < most_bytes

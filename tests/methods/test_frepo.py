@@ -92,7 +92,7 @@ def test_without_ridge_items_that_are_the_real_values_predict_them() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_items_loss_in_chunks_is_that_of_one_graph(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ddbench_methods.frepo_regression.CHUNK_CPU", chunk)
+    monkeypatch.setattr("ddbench_methods.frepo_regression.part_of", lambda *_: chunk)
     torch.manual_seed(0)
     net = Smooth().double()
     real, x = drawn(3, 5, 6), drawn(6, 6, seed=1).requires_grad_()

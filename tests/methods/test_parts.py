@@ -50,7 +50,7 @@ def watched(model: Classifier) -> list[int]:
 def accelerator(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> None:
     """Parts as where there is no CPU's cache to keep them in."""
     for module in modules:
-        monkeypatch.setattr(module, "part_of", lambda _, shape, __, elsewhere=PASS: values_at_once(shape, elsewhere))
+        monkeypatch.setattr(module, "part_of", lambda _, shape, values=PASS: values_at_once(shape, values))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def accelerator(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> None:
 )  # fmt: skip
 def test_parts_of_large_values_hold_no_more_positions(shape: tuple[int, ...], of_pass: int, of_graph: int) -> None:
     assert (values_at_once(shape), values_at_once(shape, GRAPH)) == (of_pass, of_graph)
-    assert part_of(torch.device("cuda"), shape, 32) == of_pass
-    assert part_of(torch.device("cpu"), shape, 32) == min(32, of_pass)
+    assert part_of(torch.device("cuda"), shape) == of_pass
+    assert part_of(torch.device("cpu"), shape) == min(32, of_pass)
     assert values_at_once(shape, networks=5) == max(1, of_pass // 5)
 
 
