@@ -114,10 +114,8 @@ def _run(request: Request, found: list[Ready], out: Path, device: str, threads: 
     from ddbench import registry
     from ddbench.imported.folder import folder_for
     from ddbench.interfaces.engine import Job
-    from ddbench.run.phases import exact_float32
     from ddbench.run.worker import pick_device
 
-    click.get_current_context().with_resource(exact_float32())
     pick_device(device)
     for one in found:
         click.echo(f"{request.path}: {sum(one.card.counts)} items of {one.card.n_classes} classes, {one.cell.title}")

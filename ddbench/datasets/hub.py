@@ -93,26 +93,26 @@ def _local(folder: Path, split: str, arguments: tuple[str, ...]) -> Any:
     """One split of a local copy. Raises: DataError where it is missing or unreadable."""
     import datasets
 
-    found = None
+    is_saved = (folder / "dataset_dict.json").exists() and (folder / split).is_dir()
+    parts = sorted(f for f in folder.rglob("*.parquet") if f.stem == split or f.name.startswith(f"{split}-"))
+    if not is_saved and not parts:
+        raise DataError(
+            f"{folder} has no split {split!r}: neither a folder of that name by save_to_disk, nor {split}.parquet, nor "
+            f"{split}-*.parquet. Name another split with the arguments {' and '.join(map(repr, arguments))}."
+        )
+    if not is_saved:
+        _check_whole(parts, split)
     try:
-        if (folder / "dataset_dict.json").exists() and (folder / split).is_dir():
+        if is_saved:
             found = datasets.load_from_disk(str(folder / split))
-        elif below := [f for f in folder.rglob("*.parquet") if f.stem == split or f.name.startswith(f"{split}-")]:
-            _check_whole(below, split)
+        else:
             with _offline(True):  # the library counts even what it reads locally
-                found = datasets.load_dataset("parquet", data_files={split: sorted(map(str, below))}, split=split)
-    except DataError:
-        raise
+                found = datasets.load_dataset("parquet", data_files={split: list(map(str, parts))}, split=split)
     except Exception as error:
         raise DataError(f"{folder} cannot be read: {type(error).__name__}: {' '.join(str(error).split())}.") from error
-    if found is not None and not len(found):
+    if not len(found):
         raise DataError(f"The split {split!r} of {folder} has no rows.")
-    if found is not None:
-        return found
-    raise DataError(
-        f"{folder} has no split {split!r}: neither a folder of that name by save_to_disk, nor {split}.parquet, nor "
-        f"{split}-*.parquet. Name another split with the arguments {' and '.join(map(repr, arguments))}."
-    )
+    return found
 
 
 def _check_whole(files: list[Path], split: str) -> None:
