@@ -122,7 +122,7 @@ def memory_of(cell: Cell, parts: Parts | None, items: int | None, reference: int
 
     A pass is of one part of the students' batches, or of as many values as the matcher has at once; the update's real
     values lie beside it, and in signal space all values of the set. Codecs are in it as far as they say what they take.
-    Of 423 cells that were run, nine in ten took 0.9 to 2.4 times as much, the median 1.4 times.
+    Of 453 published cells nine in ten took 0.9 to 2.4 times as much, the median 1.4 times.
     """
     from ddbench.interfaces.method import Matcher
 

@@ -145,7 +145,7 @@ def test_plan_shows_items_and_bytes(suite: str, capsys) -> None:
     assert execute(["plan", suite]) == 0
     text = capsys.readouterr().out
     assert "tiny, version 1: 4 cells" in text
-    assert [line.split()[-5:] for line in text.splitlines() if line.endswith("2") and "random" in line] == [
+    assert [line.split()[-5:] for line in text.splitlines() if line.startswith("1 ipc") and "random" in line] == [
         ["31,360", "31,360", "100.0", "%", "2"]
     ]
 

@@ -36,18 +36,15 @@ def small(name, **args):
 @given(name=st.sampled_from(list(SMALL)), h=st.integers(16, 70), w=st.integers(16, 70), channels=st.integers(1, 4))
 @settings(max_examples=30, deadline=None)
 def test_features_fit_the_head_at_every_shape(name, h, w, channels):
-    apart = False
-    for _ in range(4):  # of weights as narrow as these some draws leave no unit alive
-        model = small(name).build((channels, h, w), 3)
-        x = torch.randn(2, channels, h, w)
-        features = model.embed(x)
-        assert features.shape == (2, model.head.in_features)
-        logits = model(x)
-        torch.testing.assert_close(model.head(features), logits)
-        assert logits.shape == (2, 3)
-        if apart := not torch.equal(logits[0], logits[1]):
-            break
-    assert apart  # instance norm on single values would make all items equal
+    torch.manual_seed(0)  # some draws of weights as narrow as these leave no unit alive
+    model = small(name).build((channels, h, w), 3)
+    x = torch.randn(2, channels, h, w)
+    features = model.embed(x)
+    assert features.shape == (2, model.head.in_features)
+    logits = model(x)
+    torch.testing.assert_close(model.head(features), logits)
+    assert logits.shape == (2, 3)
+    assert not torch.equal(logits[0], logits[1])  # instance norm on single values would make all items equal
 
 
 @pytest.mark.parametrize("norm", ["none", "instance", "batch", "layer", "group"])
